@@ -1,0 +1,64 @@
+"""What one outer step looks at: index draws, pure in the key and the step."""
+
+import jax
+import jax.numpy as jnp
+
+from dd_jax.data.source import Source
+from dd_jax.types import Key, LabeledData
+
+
+def uniform(key: Key, source: Source, batch_size: int) -> LabeledData:
+  """Draws `batch_size` examples uniformly, with replacement: `[b, ...]`."""
+  return source.take(jax.random.randint(key, (batch_size,), 0, len(source)))
+
+
+def per_class(key: Key, source: Source, batch_size: int) -> LabeledData:
+  """Draws `batch_size` examples of every class: `[b, k, ...]`.
+
+  Uniform with replacement within each class, whatever its size.
+  """
+  count = source.class_count
+  shape = (batch_size, source.num_classes)
+  # Uniform floats rather than randint: the bound differs from class to class.
+  position = jnp.floor(jax.random.uniform(key, shape) * count).astype(jnp.int32)
+  position = jnp.minimum(position, count - 1)
+  return source.take(source.class_table[jnp.arange(shape[1]), position])
+
+
+def class_balanced(key: Key, source: Source, batch_size: int) -> LabeledData:
+  """Draws `batch_size` examples, class by class in turn: `[b, ...]`.
+
+  Classes differ by at most one example; which ones get it is drawn too.
+  """
+  k_class, k_position = jax.random.split(key)
+  order = jax.random.permutation(k_class, source.num_classes)
+  label = order[jnp.arange(batch_size) % source.num_classes]
+  count = source.class_count[label]
+  position = jnp.floor(
+    jax.random.uniform(k_position, (batch_size,)) * count).astype(jnp.int32)
+  return source.take(
+    source.class_table[label, jnp.minimum(position, count - 1)])
+
+
+def sweep(step: jax.Array, source: Source, batch_size: int) -> LabeledData:
+  """The `step`-th batch of a sweep through all examples in order: `[b, ...]`.
+
+  The last batch of a sweep wraps round to the first examples; callers that sum
+  over an epoch weigh those repeats by zero with `sweep_weight`.
+  """
+  return source.take(_sweep_position(step, source, batch_size) % len(source))
+
+
+def sweep_weight(
+  step: jax.Array, source: Source, batch_size: int
+) -> jax.Array:
+  """One for an example that `sweep` shows first, zero for a repeat: `[b]`."""
+  position = _sweep_position(step, source, batch_size)
+  return (position < len(source)).astype(jnp.float32)
+
+
+def _sweep_position(
+  step: jax.Array, source: Source, batch_size: int
+) -> jax.Array:
+  num_batches = -(-len(source) // batch_size)
+  return (step % num_batches) * batch_size + jnp.arange(batch_size)
