@@ -1,1 +1,20 @@
-"""dd_jax.networks."""
+"""Learners, and the layers that they are built of."""
+
+from dd_jax.networks.convnet import ConvNet, convnet, frepo_convnet
+from dd_jax.networks.mlp import MLP, mlp
+from dd_jax.networks.network import Network, Outputs, from_flax
+
+NETWORKS = {'convnet': convnet, 'frepo_convnet': frepo_convnet, 'mlp': mlp}
+"""By name: `(image_shape, num_classes, *, ...) -> Network`."""
+
+__all__ = [
+  'MLP',
+  'NETWORKS',
+  'ConvNet',
+  'Network',
+  'Outputs',
+  'convnet',
+  'frepo_convnet',
+  'from_flax',
+  'mlp',
+]
