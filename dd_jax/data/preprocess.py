@@ -1,36 +1,148 @@
-"""Preprocessing: pixels to model space and back (skeleton)."""
+"""Preprocessing: pixels to model space and back."""
 
 import dataclasses
 import functools
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+_TINY = 1e-8
+
+
+class Zca(NamedTuple):
+  """A fitted whitening of flat images of `d` values, and its inverse.
+
+  Attributes:
+    centre: float32 `[d]`, subtracted first.
+    whiten: float32 `[d, d]`, symmetric.
+    unwhiten: float32 `[d, d]`, the inverse of `whiten`.
+  """
+
+  centre: jax.Array
+  whiten: jax.Array
+  unwhiten: jax.Array
+
+  def apply(self, image: jax.Array) -> jax.Array:
+    """Whitens `[..., h, w, c]`."""
+    flat = image.reshape(*image.shape[:-3], -1) - self.centre
+    return _matmul(flat, self.whiten).reshape(image.shape)
+
+  def invert(self, image: jax.Array) -> jax.Array:
+    """Undoes `apply`."""
+    flat = _matmul(image.reshape(*image.shape[:-3], -1), self.unwhiten)
+    return (flat + self.centre).reshape(image.shape)
 
 
 @functools.partial(
   jax.tree_util.register_dataclass,
-  data_fields=('mean', 'std', 'centre', 'whiten', 'unwhiten'),
-  meta_fields=('name', 'unit_norm'),
+  data_fields=('mean', 'std', 'norm', 'zca'),
+  meta_fields=('name', 'note'),
 )
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-  """A fitted preprocessing; a pytree."""
+  """A fitted preprocessing; a pytree.
+
+  In this order: pixels to [0, 1]; per channel `(x - mean) / std`; where there
+  is a `norm`, each image minus its own mean, divided by its own L2 norm; where
+  there is a `zca`, whitening.
+
+  Attributes:
+    name: the recipe, one of `fitting.NAMES`.
+    mean: float32 `[c]`, in units of [0, 1].
+    std: float32 `[c]`, in units of [0, 1].
+    norm: the mean L2 norm of training images before they were divided by it
+      (a scalar), or None where images keep their mean and norm.
+    zca: the whitening, or None.
+    note: what a report must say about these images; empty where nothing.
+  """
 
   name: str
   mean: jax.Array
   std: jax.Array
-  centre: jax.Array | None = None
-  whiten: jax.Array | None = None
-  unwhiten: jax.Array | None = None
-  unit_norm: bool = False
+  norm: jax.Array | None = None
+  zca: Zca | None = None
+  note: str = ''
+
+  @property
+  def unit_norm(self) -> bool:
+    """Whether each image's own mean and norm are thrown away."""
+    return self.norm is not None
+
+  @property
+  def per_channel(self) -> bool:
+    """Whether it is cheap enough to be redone for every batch."""
+    return self.zca is None
 
   def apply(self, image: jax.Array) -> jax.Array:
     """uint8 (0-255) or float ([0, 1]) `[..., h, w, c]` to model space."""
-    x = image.astype(jnp.float32)
-    if image.dtype == jnp.uint8:
-      x = x / 255.0
-    return (x - self.mean) / self.std
+    x = (to_unit(image) - self.mean) / self.std
+    if self.norm is not None:
+      x = x - x.mean((-3, -2, -1), keepdims=True)
+      x = x / jnp.maximum(_norm(x), _TINY)
+    return x if self.zca is None else self.zca.apply(x)
 
   def invert(self, image: jax.Array) -> jax.Array:
-    """Model space to float32 [0, 1] (not clipped)."""
-    return image * self.std + self.mean
+    """Model space `[..., h, w, c]` to float32 in about [0, 1], not clipped.
+
+    Exact, except where `unit_norm`: an image's own mean and norm are lost
+    there, and the training images' mean and mean norm take their place.
+    """
+    x = image if self.zca is None else self.zca.invert(image)
+    if self.norm is not None:
+      x = x * self.norm
+    return x * self.std + self.mean
+
+  def display(self, image: jax.Array) -> jax.Array:
+    """Model space to uint8, clipped; rescaled per image where `unit_norm`."""
+    x = self.invert(image)
+    if self.unit_norm:
+      axes = (-3, -2, -1)
+      low, high = x.min(axes, keepdims=True), x.max(axes, keepdims=True)
+      x = (x - low) / jnp.maximum(high - low, _TINY)
+    return jnp.round(jnp.clip(x, 0, 1) * 255).astype(jnp.uint8)
+
+
+def to_unit(image: jax.Array) -> jax.Array:
+  """uint8 (0-255) or float ([0, 1]) to float32 in [0, 1]."""
+  x = image.astype(jnp.float32)
+  return x / 255 if image.dtype == jnp.uint8 else x
+
+
+def to_arrays(preprocessing: Preprocessing) -> dict[str, np.ndarray]:
+  """The preprocessing as plain arrays under the names of its fields.
+
+  Strings are NumPy strings; absent parts are left out.
+  """
+  p = preprocessing
+  found = {'mean': p.mean, 'std': p.std, 'norm': p.norm}
+  if p.zca is not None:
+    found |= p.zca._asdict()
+  arrays = {k: np.asarray(v) for k, v in found.items() if v is not None}
+  return arrays | {'name': np.asarray(p.name), 'note': np.asarray(p.note)}
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> Preprocessing:
+  """Undoes `to_arrays`, bit for bit."""
+  zca = None
+  if 'whiten' in arrays:
+    zca = Zca(*(jnp.asarray(arrays[k]) for k in Zca._fields))
+  return Preprocessing(
+    str(arrays['name']),
+    jnp.asarray(arrays['mean']),
+    jnp.asarray(arrays['std']),
+    jnp.asarray(arrays['norm']) if 'norm' in arrays else None,
+    zca,
+    str(arrays['note']),
+  )
+
+
+def _norm(x: jax.Array) -> jax.Array:
+  return jnp.sqrt((x**2).sum((-3, -2, -1), keepdims=True))
+
+
+def _matmul(x: jax.Array, matrix: jax.Array) -> jax.Array:
+  # Whitening amplifies what TF32 or bfloat16 products would round away.
+  return jnp.matmul(x, matrix, precision='highest')

@@ -35,9 +35,11 @@ def class_balanced(key: Key, source: Source, batch_size: int) -> LabeledData:
   label = order[jnp.arange(batch_size) % source.num_classes]
   count = source.class_count[label]
   position = jnp.floor(
-    jax.random.uniform(k_position, (batch_size,)) * count).astype(jnp.int32)
+    jax.random.uniform(k_position, (batch_size,)) * count
+  ).astype(jnp.int32)
   return source.take(
-    source.class_table[label, jnp.minimum(position, count - 1)])
+    source.class_table[label, jnp.minimum(position, count - 1)]
+  )
 
 
 def sweep(step: jax.Array, source: Source, batch_size: int) -> LabeledData:
@@ -49,9 +51,7 @@ def sweep(step: jax.Array, source: Source, batch_size: int) -> LabeledData:
   return source.take(_sweep_position(step, source, batch_size) % len(source))
 
 
-def sweep_weight(
-  step: jax.Array, source: Source, batch_size: int
-) -> jax.Array:
+def sweep_weight(step: jax.Array, source: Source, batch_size: int) -> jax.Array:
   """One for an example that `sweep` shows first, zero for a repeat: `[b]`."""
   position = _sweep_position(step, source, batch_size)
   return (position < len(source)).astype(jnp.float32)

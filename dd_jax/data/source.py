@@ -31,13 +31,25 @@ class Source(Protocol):
   """
 
   @property
-  def num_classes(self) -> int: ...
+  def num_classes(self) -> int:
+    """See the class."""
+    ...
+
   @property
-  def image_shape(self) -> tuple[int, int, int]: ...
+  def image_shape(self) -> tuple[int, int, int]:
+    """See the class."""
+    ...
+
   @property
-  def class_table(self) -> jax.Array: ...
+  def class_table(self) -> jax.Array:
+    """See the class."""
+    ...
+
   @property
-  def class_count(self) -> jax.Array: ...
+  def class_count(self) -> jax.Array:
+    """See the class."""
+    ...
+
   def __len__(self) -> int: ...
   def take(self, indices: jax.Array) -> LabeledData:
     """Returns the examples `indices [...]`: image `[..., h, w, c]` float32 in
@@ -51,8 +63,9 @@ def class_table(label: np.ndarray, num_classes: int) -> tuple[np.ndarray, ...]:
   members = [np.flatnonzero(label == c) for c in range(num_classes)]
   count = np.array([len(m) for m in members], np.int32)
   width = max(1, int(count.max(initial=1)))
-  table = np.stack([np.resize(m, width) if len(m) else np.zeros(width)
-                    for m in members])
+  table = np.stack(
+    [np.resize(m, width) if len(m) else np.zeros(width) for m in members]
+  )
   return table.astype(np.int32), count
 
 
@@ -85,7 +98,8 @@ class ResidentSource:
   @property
   def image_shape(self) -> tuple[int, int, int]:
     """`(h, w, c)`."""
-    return self.image.shape[1:]
+    h, w, c = self.image.shape[1:]
+    return h, w, c
 
   def __len__(self) -> int:
     return self.image.shape[0]
@@ -178,22 +192,36 @@ class HostSource:
 
   def plan(self) -> Plan:
     """The same examples, as indices to be fetched later."""
-    return Plan(self.class_table, self.class_count, self.num_classes,
-                self.image_shape, len(self))
+    return Plan(
+      self.class_table,
+      self.class_count,
+      self.num_classes,
+      self.image_shape,
+      len(self),
+    )
 
   def fetch(self, planned: PyTree) -> PyTree:
     """Replaces every `Pending` in `planned` by its examples."""
     return jax.tree.map(
       lambda x: self.take(x.indices) if isinstance(x, Pending) else x,
-      planned, is_leaf=lambda x: isinstance(x, Pending))
+      planned,
+      is_leaf=lambda x: isinstance(x, Pending),
+    )
 
 
 def resident(
-  image: np.ndarray, label: np.ndarray, num_classes: int,
+  image: np.ndarray,
+  label: np.ndarray,
+  num_classes: int,
   preprocessing: Preprocessing | None,
 ) -> ResidentSource:
   """Puts examples on the default device; see `ResidentSource`."""
   table, count = class_table(np.asarray(label), num_classes)
   return ResidentSource(
-    jnp.asarray(image), jnp.asarray(label, jnp.int32), jnp.asarray(table),
-    jnp.asarray(count), preprocessing, num_classes)
+    jnp.asarray(image),
+    jnp.asarray(label, jnp.int32),
+    jnp.asarray(table),
+    jnp.asarray(count),
+    preprocessing,
+    num_classes,
+  )

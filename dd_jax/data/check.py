@@ -1,0 +1,177 @@
+"""What arrays must look like; each breach is one `UserError` line."""
+
+from typing import Any
+
+import numpy as np
+
+from dd_jax.types import UserError
+
+_CHUNK = 4096
+
+
+def images(where: str, image: Any) -> np.ndarray:
+  """Checks images and adds a missing channel axis.
+
+  Args:
+    where: how messages name the array.
+    image: `[n, h, w]` or `[n, h, w, c]`, uint8, or floats in [0, 1].
+
+  Returns:
+    `[n, h, w, c]`, uint8 or float32.
+
+  Raises:
+    UserError: wrong type, rank or size, NaN, or floats outside [0, 1].
+  """
+  image = np.asarray(image)
+  _image_dtype(where, image)
+  _image_shape(where, image)
+  if image.ndim == 3:
+    image = image[..., None]
+  if image.dtype == np.uint8:
+    return image
+  _image_range(where, image)
+  return image.astype(np.float32)
+
+
+def labels(where: str, label: Any) -> np.ndarray:
+  """Checks class numbers `[n]` or `[n, 1]` and returns them as int32 `[n]`.
+
+  Raises:
+    UserError: no integers, another shape, or out of range.
+  """
+  label = np.asarray(label)
+  if not np.issubdtype(label.dtype, np.integer):
+    raise UserError(
+      f'{where} has type {label.dtype}; labels must be integers 0 to k-1'
+    )
+  if label.ndim == 2 and label.shape[1] == 1:
+    label = label[:, 0]
+  if label.ndim != 1:
+    raise UserError(
+      f'{where} has shape {label.shape}; labels must be one class number for '
+      'each image, N or N x 1'
+    )
+  if label.size and (label.min() < 0 or label.max() >= label.size + 100_000):
+    worst = label.min() if label.min() < 0 else label.max()
+    raise UserError(f'{where} holds {worst}; labels must be integers 0 to k-1')
+  return label.astype(np.int32)
+
+
+def pair(where: str, x_name: str, x: Any, y_name: str, y: Any) -> None:
+  """Raises where only one of images and labels is given."""
+  if (x is None) != (y is None):
+    given, missing = (x_name, y_name) if y is None else (y_name, x_name)
+    raise UserError(f'{where} has {given} but no {missing}; give both or none')
+
+
+def same_length(
+  where: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray
+) -> None:
+  """Raises where there is not one label for each image."""
+  if len(x) != len(y):
+    raise UserError(
+      f'{where}: {x_name} holds {len(x):,} images and {y_name} {len(y):,} '
+      'labels; there must be one label for each image'
+    )
+
+
+def same_kind(where: str, train: np.ndarray, test: np.ndarray) -> None:
+  """Raises where train and test images differ in size or type."""
+  if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+    raise UserError(
+      f'{where}: x_train is {_kind(train)} and x_test is {_kind(test)}; both '
+      'must have the same size and type'
+    )
+
+
+def num_classes(where: str, train: Any) -> int:
+  """Counts the classes of `train.label`: the largest label and one.
+
+  Raises:
+    UserError: there is only one class.
+  """
+  k = int(train.label.max()) + 1
+  if k < 2:
+    raise UserError(f'{where} has one class only; at least two are needed')
+  return k
+
+
+def classes(
+  where: str,
+  train: np.ndarray,
+  test: np.ndarray | None,
+  names: tuple[str, ...],
+) -> None:
+  """Raises where labels exceed the classes or a class has no images."""
+  k = len(names)
+  for split, label in (('training', train), ('test', test)):
+    if label is not None and label.max() >= k:
+      raise UserError(
+        f'{where}: a {split} label is {label.max()}; with {k} classes labels '
+        f'must be 0 to {k - 1}'
+      )
+  empty = np.flatnonzero(np.bincount(train, minlength=k) == 0)
+  if empty.size:
+    others = f' (nor have {empty.size - 1:,} others)' if empty.size > 1 else ''
+    raise UserError(
+      f'{where}: class {names[empty[0]]!r} of {k:,} has no training images'
+      f'{others}; every class from 0 to the largest label needs some'
+    )
+
+
+def no_class_lost(
+  where: str, label: np.ndarray, names: tuple[str, ...]
+) -> None:
+  """Raises where nothing of a class is left to train on."""
+  if len(np.unique(label)) < len(names):
+    raise UserError(f'{where}: a class has no images left to train on')
+
+
+def enough_for_test(where: str, count: int) -> None:
+  """Raises where no test example could be held out."""
+  if count == 0:
+    raise UserError(
+      f'{where} has one image of each class; at least two are needed to hold '
+      'out a test split'
+    )
+
+
+def _image_dtype(where: str, image: np.ndarray) -> None:
+  if image.dtype == object:
+    raise UserError(
+      f'{where} is no rectangular array of numbers; images must share one size'
+    )
+  if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
+    raise UserError(
+      f'{where} has type {image.dtype}; images must be uint8 (0 to 255) or '
+      'floats in [0, 1]'
+    )
+
+
+def _image_shape(where: str, image: np.ndarray) -> None:
+  if image.ndim not in (3, 4) or (
+    image.ndim == 4 and image.shape[3] not in (1, 3)
+  ):
+    raise UserError(
+      f'{where} has shape {image.shape}; images must be N x H x W or '
+      'N x H x W x C with 1 or 3 channels'
+    )
+  if image.size == 0:
+    raise UserError(f'{where} has shape {image.shape}: it holds no images')
+
+
+def _image_range(where: str, image: np.ndarray) -> None:
+  for start in range(0, len(image), _CHUNK):
+    chunk = image[start : start + _CHUNK]
+    if not np.isfinite(chunk).all():
+      raise UserError(f'{where} holds NaN or infinite pixels')
+    low, high = chunk.min(), chunk.max()
+    if low < 0 or high > 1:
+      raise UserError(
+        f'{where} holds values from {low:g} to {high:g}; floats must lie in '
+        '[0, 1] (or give uint8, 0 to 255)'
+      )
+
+
+def _kind(image: np.ndarray) -> str:
+  return f'{" x ".join(map(str, image.shape[1:]))} {image.dtype}'

@@ -1,0 +1,116 @@
+"""From a data set to sources in model space."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from dd_jax.data import dataset as datasets
+from dd_jax.data import fitting, source
+from dd_jax.data.preprocess import Preprocessing
+
+BUDGET_BYTES = 4 << 30
+_CHUNK_BYTES = 64 << 20
+
+
+class Prepared(NamedTuple):
+  """A data set in model space.
+
+  Attributes:
+    train: what methods learn from.
+    validation: what runs select by.
+    test: looked at once, at the end.
+    preprocessing: fitted to the training split alone.
+    dataset: what all this was made from.
+  """
+
+  train: source.Source
+  validation: source.Source
+  test: source.Source
+  preprocessing: Preprocessing
+  dataset: datasets.Dataset
+
+
+def prepare(
+  dataset: datasets.Dataset,
+  name: str = 'standardise',
+  *,
+  budget_bytes: int = BUDGET_BYTES,
+) -> Prepared:
+  """Fits a preprocessing and puts the data where they are fast to take.
+
+  uint8 images under a per-channel preprocessing stay uint8 on the device and
+  are preprocessed as they are taken. Others are preprocessed once and kept in
+  float32. What does not fit `budget_bytes` stays on the host, as stored, and is
+  preprocessed as it is fetched.
+
+  Args:
+    dataset: the data set.
+    name: a recipe, one of `fitting.NAMES`.
+    budget_bytes: the most device memory for all three splits together.
+
+  Raises:
+    UserError: there is no such recipe, or it does not suit these images.
+  """
+  preprocessing = fitting.fit(name, dataset.train.image, dataset=dataset.name)
+  fits = resident_bytes(dataset, preprocessing) <= budget_bytes
+  place = _resident if fits else _hosted
+  train, validation, test = (
+    place(arrays, dataset.num_classes, preprocessing)
+    for arrays in (dataset.train, dataset.validation, dataset.test)
+  )
+  return Prepared(train, validation, test, preprocessing, dataset)
+
+
+def resident_bytes(
+  dataset: datasets.Dataset, preprocessing: Preprocessing
+) -> int:
+  """Device memory for all splits of `dataset`, images and indices, in bytes."""
+  images = (dataset.train, dataset.validation, dataset.test)
+  stays = _stays_uint8(dataset.train.image, preprocessing)
+  per_pixel = 1 if stays else 4
+  # A class table has a row as long as the largest class.
+  return sum(
+    a.image.size * per_pixel + 4 * a.label.size + 4 * _table_size(a.label)
+    for a in images
+  )
+
+
+def apply_in_chunks(
+  preprocessing: Preprocessing, image: np.ndarray
+) -> np.ndarray:
+  """Preprocesses `[n, h, w, c]` on the device, a bounded chunk at a time."""
+  out = np.empty(image.shape, np.float32)
+  size = max(1, _CHUNK_BYTES // max(1, 4 * image[:1].size))
+  for start in range(0, len(image), size):
+    chunk = jnp.asarray(image[start : start + size])
+    out[start : start + size] = preprocessing.apply(chunk)
+  return out
+
+
+def _stays_uint8(image: np.ndarray, preprocessing: Preprocessing) -> bool:
+  return image.dtype == np.uint8 and preprocessing.per_channel
+
+
+def _table_size(label: np.ndarray) -> int:
+  count = np.bincount(label)
+  return len(count) * int(count.max(initial=0))
+
+
+def _resident(
+  arrays: datasets.Arrays, num_classes: int, preprocessing: Preprocessing
+) -> source.ResidentSource:
+  if _stays_uint8(arrays.image, preprocessing):
+    return source.resident(
+      arrays.image, arrays.label, num_classes, preprocessing
+    )
+  image = apply_in_chunks(preprocessing, arrays.image)
+  return source.resident(image, arrays.label, num_classes, None)
+
+
+def _hosted(
+  arrays: datasets.Arrays, num_classes: int, preprocessing: Preprocessing
+) -> source.HostSource:
+  return source.HostSource(
+    arrays.image, arrays.label, preprocessing, num_classes
+  )

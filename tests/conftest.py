@@ -1,0 +1,57 @@
+"""What tests share: the real data sets, where this checkout has them nearby."""
+
+import importlib.util
+import pathlib
+import types
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+_SHARED = pathlib.Path(__file__).parents[2] / 'shared' / 'data'
+
+
+@pytest.fixture(scope='session')
+def real_data() -> Callable[[str], dict[str, np.ndarray]]:
+  """`real_data('mnist')`: `x_train, y_train, x_test, y_test`, or a skip.
+
+  Images are uint8 `[n, h, w, c]`, labels uint8 `[n]`, in the original order.
+  """
+  cache: dict[str, dict[str, np.ndarray]] = {}
+
+  def get(name: str) -> dict[str, np.ndarray]:
+    if name not in cache:
+      cache[name] = _datapack().load(name)
+    return cache[name]
+
+  return get
+
+
+@pytest.fixture(scope='session')
+def real_npz(
+  real_data: Callable[[str], dict[str, np.ndarray]],
+  tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], str]:
+  """`real_npz('mnist')`: the same as a file for `--dataset`, or a skip."""
+
+  def get(name: str) -> str:
+    path = tmp_path_factory.getbasetemp() / 'real' / f'{name}.npz'
+    if not path.exists():
+      path.parent.mkdir(exist_ok=True)
+      data = real_data(name)
+      keys = ('x_train', 'y_train', 'x_test', 'y_test')
+      np.savez(path, **{k: data[k] for k in keys})
+    return str(path)
+
+  return get
+
+
+def _datapack() -> types.ModuleType:
+  path = _SHARED / 'datapack.py'
+  if not path.exists():
+    pytest.skip('the real data sets are not at ../shared/data')
+  spec = importlib.util.spec_from_file_location('datapack', path)
+  assert spec is not None and spec.loader is not None
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
