@@ -1,1 +1,9 @@
-"""dd_jax.kernels."""
+"""Kernels: exact NNGP and NTK, and the ridge regression on them."""
+
+from dd_jax.kernels.dense import dense_kernel
+from dd_jax.kernels.ridge import Ridge, predict, solve
+
+KERNELS = {'dense': dense_kernel}
+"""By name: `(get, *, ...) -> Kernel`."""
+
+__all__ = ['KERNELS', 'Ridge', 'dense_kernel', 'predict', 'solve']

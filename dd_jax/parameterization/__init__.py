@@ -1,1 +1,17 @@
-"""dd_jax.parameterization."""
+"""Parameterizations: what is learned, and how it becomes a support set."""
+
+from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.pixels import pixels
+from dd_jax.parameterization.starts import STARTS, Start, from_distilled
+
+PARAMETERIZATIONS = {'pixels': pixels}
+"""By name: `(ipc, *, ...) -> Parameterization`."""
+
+__all__ = [
+  'PARAMETERIZATIONS',
+  'STARTS',
+  'Parameterization',
+  'Start',
+  'from_distilled',
+  'pixels',
+]

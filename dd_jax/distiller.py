@@ -1,0 +1,209 @@
+"""The central protocol: a distillation method as four functions.
+
+Almost every method is *which batch* x *which network, and how it ages* x *one
+loss*, and `from_loss` turns these three into a `Distiller`. A method that does
+not fit writes its own four functions: the protocol is the law, the builder a
+convenience.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax.data.source import Source
+from dd_jax.models import ModelSource
+from dd_jax.parameterization.base import Parameterization
+from dd_jax.training import Model
+from dd_jax.types import DistilledData, Key, LabeledData, Metrics, PyTree
+
+
+class State(NamedTuple):
+  """Everything that an outer step reads and writes.
+
+  Attributes:
+    params: what the outer optimiser moves: `{'data': ..., 'extra': ...}`.
+    constants: what decoding needs and nothing moves.
+    opt_state: of the outer optimiser.
+    models: of the model source; `()` where there is none.
+    average: running average of `params`, or `()`.
+  """
+
+  params: PyTree
+  constants: PyTree
+  opt_state: PyTree = ()
+  models: PyTree = ()
+  average: PyTree = ()
+
+
+class Distiller(NamedTuple):
+  """A method of distillation.
+
+  Attributes:
+    init: `(key, source) -> State`; new buffers; may read data; not traced.
+    sample: `(key, step, source) -> Batch`: what one outer step looks at.
+    update: `(key, step, state, batch) -> (State, Metrics)`: traced, pure,
+      closed (same structure, shapes, dtypes); metrics hold 'loss'.
+    distilled: `(state) -> DistilledData`.
+  """
+
+  init: Callable[[Key, Source], State]
+  sample: Callable[[Key, jax.Array, Source], PyTree]
+  update: Callable[[Key, jax.Array, State, PyTree], tuple[State, Metrics]]
+  distilled: Callable[[State], DistilledData]
+
+
+class Learned(NamedTuple):
+  """What is being learned, decoded.
+
+  Attributes:
+    data: the support set.
+    extra: whatever else a method learns (temperature, inner step size).
+  """
+
+  data: LabeledData
+  extra: PyTree
+
+
+class Context(NamedTuple):
+  """What else a loss may depend on.
+
+  Attributes:
+    key: fresh each step.
+    step: int32 scalar.
+    model: the network in use, or None.
+  """
+
+  key: Key
+  step: jax.Array
+  model: Model | None
+
+
+class Budget(NamedTuple):
+  """What a distilled set costs to store.
+
+  Attributes:
+    floats: floating-point numbers.
+    bytes: of all stored numbers.
+  """
+
+  floats: int
+  bytes: int
+
+
+Loss = Callable[[Learned, PyTree, Context], tuple[jax.Array, Metrics]]
+Advance = Callable[[Learned, PyTree, Context], Model]
+
+
+def from_loss(
+  parameterization: Parameterization,
+  optimizer: optax.GradientTransformation,
+  loss: Loss,
+  *,
+  sample: Callable[[Key, jax.Array, Source], PyTree],
+  extra: PyTree = None,
+  extra_optimizer: optax.GradientTransformation | None = None,
+  models: ModelSource | None = None,
+  advance: Advance | None = None,
+) -> Distiller:
+  """Builds a method whose update is a gradient step on a loss.
+
+  Args:
+    parameterization: how few numbers become the support set.
+    optimizer: moves the parameterization's params. Projections and clips are
+      its last transformation.
+    loss: `(learned, batch, context) -> (scalar, metrics)`.
+    sample: as in `Distiller`.
+    extra: start values of what else is learned; float leaves.
+    extra_optimizer: moves `extra`.
+    models: where the network in use comes from.
+    advance: `(learned, batch, context) -> Model`: how that network moves on
+      after the step; skipped for a member about to retire. Without it, its age
+      grows by one.
+  """
+  optimizers = {
+    'data': optimizer,
+    'extra': extra_optimizer or optax.set_to_zero(),
+  }
+  transform = optax.partition(optimizers, {'data': 'data', 'extra': 'extra'})
+
+  def decode(params: PyTree, constants: PyTree) -> Learned:
+    data = parameterization.decode(params['data'], constants)
+    return Learned(data, params['extra'])
+
+  def init(key: Key, source: Source) -> State:
+    k_data, k_models = jax.random.split(key)
+    data, constants = parameterization.init(k_data, source)
+    params = {'data': data, 'extra': {} if extra is None else extra}
+    params, constants = fresh_buffers((params, constants))
+    members = models.init(k_models, source) if models else ()
+    return State(params, constants, transform.init(params), members)
+
+  def update(
+    key: Key, step: jax.Array, state: State, batch: PyTree
+  ) -> tuple[State, Metrics]:
+    k_pick, k_loss, k_advance, k_put = jax.random.split(key, 4)
+    slot, model = models.pick(k_pick, state.models) if models else (None, None)
+
+    def objective(params: PyTree) -> tuple[jax.Array, Metrics]:
+      learned = decode(params, state.constants)
+      return loss(learned, batch, Context(k_loss, step, model))
+
+    (value, metrics), gradient = jax.value_and_grad(objective, has_aux=True)(
+      state.params
+    )
+    updates, opt_state = transform.update(
+      gradient, state.opt_state, state.params
+    )
+    params = optax.apply_updates(state.params, updates)
+    members = state.models
+    if models and model is not None:
+      learned = decode(params, state.constants)
+      context = Context(k_advance, step, model)
+      model = _advanced(models, advance, learned, batch, context)
+      members = models.put(k_put, members, slot, model)
+    metrics = {'loss': value, 'grad_norm': optax.tree.norm(gradient), **metrics}
+    return state._replace(
+      params=params, opt_state=opt_state, models=members
+    ), metrics
+
+  def distilled(state: State) -> DistilledData:
+    return DistilledData(*decode(state.params, state.constants).data)
+
+  return Distiller(init, sample, update, distilled)
+
+
+def _advanced(
+  models: ModelSource,
+  advance: Advance | None,
+  learned: Learned,
+  batch: PyTree,
+  context: Context,
+) -> Model:
+  """The network in use, one step on."""
+  model = context.model
+  if advance is None:
+    return model._replace(age=model.age + 1)
+  return jax.lax.cond(
+    models.retiring(model),
+    lambda: model,
+    lambda: advance(learned, batch, context),
+  )
+
+
+def fresh_buffers(tree: PyTree) -> PyTree:
+  """Copies every leaf into a new, strongly typed array (laws 1 and 5)."""
+  return jax.tree.map(
+    lambda a: jnp.array(a, jnp.result_type(a), copy=True), tree
+  )
+
+
+def budget(state: State) -> Budget:
+  """Counts what must be stored to decode: params and shipped constants."""
+  params = state.params
+  learned = params['data'] if isinstance(params, dict) else params
+  leaves = jax.tree.leaves((learned, state.constants))
+  floats = sum(a.size for a in leaves if jnp.issubdtype(a.dtype, jnp.floating))
+  return Budget(floats, sum(a.nbytes for a in leaves))

@@ -1,0 +1,187 @@
+r"""KIP: kernel inducing points, and its label solve.
+
+Nguyen, Chen, Lee (arXiv 2011.00050): the support set minimises
+
+.. math:: \tfrac12 \| y_t - K_{ts}(K_{ss} + \lambda I)^{-1} y_s \|^2
+
+over target batches, with an infinite-width kernel. Label solve keeps the
+images and solves for the labels in closed form.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax.data import sampling
+from dd_jax.data.labels import LabelEncoding
+from dd_jax.data.source import Source
+from dd_jax.distiller import (
+  Context,
+  Distiller,
+  Learned,
+  State,
+  fresh_buffers,
+  from_loss,
+)
+from dd_jax.kernels.ridge import Ridge, predict, solve
+from dd_jax.losses import accuracy, squared_error
+from dd_jax.parameterization.base import Parameterization
+from dd_jax.types import (
+  Augment,
+  DistilledData,
+  Kernel,
+  Key,
+  LabeledData,
+  Metrics,
+)
+
+_HIGHEST = jax.lax.Precision.HIGHEST
+_CENTRED = LabelEncoding('centred')
+
+
+def kip(
+  parameterization: Parameterization,
+  kernel: Kernel,
+  optimizer: optax.GradientTransformation,
+  *,
+  batch_size: int = 5000,
+  ridge: Ridge = Ridge(1e-6, 'trace'),
+  augment: Augment | None = None,
+) -> Distiller:
+  """Kernel inducing points.
+
+  Args:
+    parameterization: of the support set; labels in centred encoding.
+    kernel: `(x1, x2 or None) -> K`.
+    optimizer: the paper's is Adam at 4e-2.
+    batch_size: real images a step, the same number of every class.
+    ridge: the paper's is 1e-6 of the mean diagonal.
+    augment: applied to the target batch.
+  """
+
+  def loss(
+    learned: Learned, batch: LabeledData, context: Context
+  ) -> tuple[jax.Array, Metrics]:
+    image = augment(context.key, batch.image) if augment else batch.image
+    support = learned.data
+    prediction, raised = predict(
+      kernel(support.image, None),
+      kernel(image, support.image),
+      support.label,
+      ridge,
+    )
+    target = _CENTRED.encode(batch.label)
+    value = jnp.mean(squared_error(prediction, target)) / target.shape[-1]
+    metrics = {
+      'batch_accuracy': accuracy(prediction, batch.label),
+      'ridge_raised': raised,
+    }
+    return value, metrics
+
+  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
+    del step
+    return sampling.class_balanced(key, source, batch_size)
+
+  return from_loss(parameterization, optimizer, loss, sample=sample)
+
+
+class NormalEquations(NamedTuple):
+  """Sums over the real data seen so far.
+
+  Attributes:
+    gram: `K_st K_ts`, `[n, n]`.
+    moment: `K_st y_t`, `[n, k]`.
+  """
+
+  gram: jax.Array
+  moment: jax.Array
+
+
+class WeightedBatch(NamedTuple):
+  """A batch of a sweep; repeats weigh nothing."""
+
+  data: LabeledData
+  weight: jax.Array
+
+
+def label_solve(
+  parameterization: Parameterization,
+  kernel: Kernel,
+  *,
+  batch_size: int = 1000,
+  ridge: Ridge = Ridge(1e-6, 'trace'),
+  solve_ridge: Ridge = Ridge(1e-7, 'trace'),
+) -> Distiller:
+  r"""The best labels for the images that `parameterization` starts from.
+
+  .. math:: y_s = (K_{ss} + \lambda I)(K_{st} K_{ts})^{-1} K_{st} y_t
+
+  Normal equations are summed over a sweep of the real data, one batch a step,
+  so that the training set never has to fit; `ceil(len(source) / batch_size)`
+  steps see everything once, and more start another sweep of the same sums.
+
+  Args:
+    parameterization: gives the images; its labels are not used.
+    kernel: `(x1, x2 or None) -> K`.
+    batch_size: real images a step.
+    ridge: of the regression that will use the labels.
+    solve_ridge: keeps the normal equations, whose condition is the square of
+      the kernel's, solvable in float32.
+  """
+
+  def init(key: Key, source: Source) -> State:
+    params, constants = parameterization.init(key, source)
+    image = fresh_buffers(parameterization.decode(params, constants).image)
+    n, k = image.shape[0], source.num_classes
+    sums = NormalEquations(
+      jnp.zeros((n, n), image.dtype), jnp.zeros((n, k), image.dtype)
+    )
+    label = jnp.zeros((n, k), image.dtype)
+    return State({'label': label}, {'image': image}, models=sums)
+
+  def sample(key: Key, step: jax.Array, source: Source) -> WeightedBatch:
+    del key
+    return WeightedBatch(
+      sampling.sweep(step, source, batch_size),
+      sampling.sweep_weight(step, source, batch_size),
+    )
+
+  def update(
+    key: Key, step: jax.Array, state: State, batch: WeightedBatch
+  ) -> tuple[State, Metrics]:
+    del key, step
+    image = state.constants['image']
+    weight = batch.weight[:, None]
+    k_ts = kernel(batch.data.image, image) * weight
+    target = _CENTRED.encode(batch.data.label)
+    sums = NormalEquations(
+      state.models.gram + jnp.matmul(k_ts.T, k_ts, precision=_HIGHEST),
+      state.models.moment + jnp.matmul(k_ts.T, target, precision=_HIGHEST),
+    )
+    label, raised = _solved(kernel(image, None), sums)
+    error, hit = _score(k_ts, image, label, batch)
+    metrics = {'loss': error, 'batch_accuracy': hit, 'ridge_raised': raised}
+    return state._replace(params={'label': label}, models=sums), metrics
+
+  def _solved(
+    k_ss: jax.Array, sums: NormalEquations
+  ) -> tuple[jax.Array, jax.Array]:
+    weights, raised = solve(sums.gram, sums.moment, solve_ridge)
+    label = jnp.matmul(k_ss, weights, precision=_HIGHEST)
+    return label + ridge.penalty(k_ss) * weights, raised
+
+  def _score(
+    k_ts: jax.Array, image: jax.Array, label: jax.Array, batch: WeightedBatch
+  ) -> tuple[jax.Array, jax.Array]:
+    prediction, _ = predict(kernel(image, None), k_ts, label, ridge)
+    target = _CENTRED.encode(batch.data.label)
+    each = squared_error(prediction, target) / target.shape[-1]
+    value = jnp.vdot(each, batch.weight) / jnp.sum(batch.weight)
+    return value, accuracy(prediction, batch.data.label)
+
+  def distilled(state: State) -> DistilledData:
+    return DistilledData(state.constants['image'], state.params['label'])
+
+  return Distiller(init, sample, update, distilled)

@@ -1,0 +1,81 @@
+"""Model sources: where the network in use comes from and how it ages.
+
+Six published methods differ in nothing else. A source is three functions of
+plain state, so the pool is checkpointed, sharded and drawn from inside
+compiled code like any other array.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax.data.source import Source
+from dd_jax.networks import Network
+from dd_jax.training import Model, fresh_model
+from dd_jax.types import Key, PyTree
+
+
+class ModelSource(NamedTuple):
+  """A protocol, see the module docstring.
+
+  Attributes:
+    init: `(key, source) -> models`.
+    pick: `(key, models) -> (slot, Model)`.
+    put: `(key, models, slot, Model) -> models`; retires old members.
+    retiring: `(Model) -> bool scalar`: will `put` replace it? Then no step is
+      spent on it.
+  """
+
+  init: Callable[[Key, Source], PyTree]
+  pick: Callable[[Key, PyTree], tuple[jax.Array, Model]]
+  put: Callable[[Key, PyTree, jax.Array, Model], PyTree]
+  retiring: Callable[[Model], jax.Array]
+
+
+def pool(
+  network: Network,
+  optimizer: optax.GradientTransformation,
+  *,
+  size: int = 10,
+  max_age: int = 100,
+) -> ModelSource:
+  """Networks of all ages up to `max_age`, drawn uniformly (FRePo).
+
+  Ages are staggered at the start, `i max_age / size`, so that members do not
+  all retire at once; `methods.frepo` trains them to those ages. A member older
+  than `max_age` is replaced by an untrained one.
+
+  Args:
+    network: the learner.
+    optimizer: whose state each member carries.
+    size: number of members.
+    max_age: steps.
+  """
+
+  def init(key: Key, source: Source) -> PyTree:
+    del source
+    keys = jax.random.split(key, size)
+    members = jax.lax.map(lambda k: fresh_model(network, optimizer, k), keys)
+    return members._replace(
+      age=jnp.arange(size, dtype=jnp.int32) * max_age // size
+    )
+
+  def pick(key: Key, models: PyTree) -> tuple[jax.Array, Model]:
+    slot = jax.random.randint(key, (), 0, size)
+    return slot, jax.tree.map(lambda a: a[slot], models)
+
+  def retiring(model: Model) -> jax.Array:
+    return model.age >= max_age
+
+  def put(key: Key, models: PyTree, slot: jax.Array, model: Model) -> PyTree:
+    model = jax.lax.cond(
+      retiring(model),
+      lambda: fresh_model(network, optimizer, key),
+      lambda: model,
+    )
+    return jax.tree.map(lambda a, b: a.at[slot].set(b), models, model)
+
+  return ModelSource(init, pick, put, retiring)

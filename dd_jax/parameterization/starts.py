@@ -1,0 +1,170 @@
+"""What a support set starts from: `(key, source, ipc) -> [k * ipc, h, w, c]`.
+
+Class-major, in model space. Read on the host, once.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.cluster import KMeans
+
+from dd_jax.data.source import Source
+from dd_jax.types import DistilledData, Key, UserError
+
+Start = Callable[[Key, Source, int], jax.Array]
+
+_KMEANS_EXAMPLES = 5000
+_TAKE = 1024
+
+
+def real(key: Key, source: Source, ipc: int) -> jax.Array:
+  """`ipc` different real images of every class."""
+  return take_images(source, real_indices(key, source, ipc).reshape(-1))
+
+
+def real_indices(key: Key, source: Source, ipc: int) -> np.ndarray:
+  """Draws `ipc` different examples of every class: int32 `[k, ipc]`.
+
+  Raises:
+    UserError: if a class has fewer.
+  """
+  check_counts(source, ipc)
+  rng = generator(key)
+  return np.stack(
+    [
+      rng.choice(members, ipc, replace=False)
+      for members in class_members(source)
+    ]
+  )
+
+
+def noise(key: Key, source: Source, ipc: int) -> jax.Array:
+  """Standard normal pixels."""
+  shape = (source.num_classes * ipc, *source.image_shape)
+  return jax.random.normal(key, shape)
+
+
+def class_means(key: Key, source: Source, ipc: int) -> jax.Array:
+  """Every image is its class's mean plus a tenth of normal noise.
+
+  The noise keeps the images of a class from moving as one.
+  """
+  means = [
+    jnp.mean(take_images(source, members), 0)
+    for members in class_members(source)
+  ]
+  image = jnp.repeat(jnp.stack(means), ipc, 0)
+  return image + 0.1 * jax.random.normal(key, image.shape)
+
+
+def kmeans(key: Key, source: Source, ipc: int) -> jax.Array:
+  """The real images nearest to `ipc` k-means centres of each class."""
+  return take_images(source, kmeans_indices(key, source, ipc).reshape(-1))
+
+
+def kmeans_indices(
+  key: Key,
+  source: Source,
+  ipc: int,
+  features: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+  """Examples nearest to the k-means centres of each class: int32 `[k, ipc]`.
+
+  Args:
+    key: decides the first centres, and which 5,000 examples of a larger class
+      are looked at.
+    source: the real data.
+    ipc: centres for each class.
+    features: `(indices [m]) -> [m, d]`; by default pixels in model space.
+
+  Raises:
+    UserError: if a class has fewer than `ipc` examples.
+  """
+  check_counts(source, ipc)
+  rng = generator(key)
+  chosen = []
+  for members in class_members(source):
+    if len(members) > _KMEANS_EXAMPLES:
+      members = rng.choice(members, _KMEANS_EXAMPLES, replace=False)
+    x = (
+      features(members)
+      if features
+      else np.asarray(take_images(source, members)).reshape(len(members), -1)
+    )
+    seed = int(rng.integers(2**31))
+    centres = KMeans(ipc, n_init=1, random_state=seed).fit(x).cluster_centers_
+    chosen.append(members[_nearest(x, centres)])
+  return np.stack(chosen).astype(np.int32)
+
+
+def _nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+  """A different row of `x` for each centre, nearest first served."""
+  distance = np.stack([np.sum((x - c) ** 2, 1) for c in centres])
+  rows: list[int] = []
+  for row in distance:
+    row[rows] = np.inf
+    rows.append(int(np.argmin(row)))
+  return np.array(rows)
+
+
+def from_distilled(data: DistilledData) -> Start:
+  """Starts from another distilled set, such as a loaded artefact.
+
+  Raises (when called):
+    UserError: if it has another number of images or another image shape.
+  """
+
+  def start(key: Key, source: Source, ipc: int) -> jax.Array:
+    del key
+    expected = (source.num_classes * ipc, *source.image_shape)
+    if data.image.shape != expected:
+      raise UserError(
+        f'start: the artefact holds images of shape {data.image.shape}; this '
+        f'run needs {expected}'
+      )
+    return jnp.asarray(data.image)
+
+  return start
+
+
+STARTS: dict[str, Start] = {
+  'real': real,
+  'noise': noise,
+  'class_means': class_means,
+  'kmeans': kmeans,
+}
+"""By name."""
+
+
+def generator(key: Key) -> np.random.Generator:
+  """A NumPy generator seeded by a JAX key, for work on the host."""
+  return np.random.default_rng(np.asarray(jax.random.key_data(key)))
+
+
+def class_members(source: Source) -> list[np.ndarray]:
+  """Indices of each class's examples."""
+  table, count = np.asarray(source.class_table), np.asarray(source.class_count)
+  return [row[:n] for row, n in zip(table, count, strict=True)]
+
+
+def take_images(source: Source, indices: np.ndarray) -> jax.Array:
+  """Images of `indices [m]`, read in chunks: `[m, h, w, c]`."""
+  parts = [
+    source.take(jnp.asarray(indices[i : i + _TAKE])).image
+    for i in range(0, len(indices), _TAKE)
+  ]
+  return jnp.concatenate(parts)
+
+
+def check_counts(source: Source, ipc: int) -> None:
+  """Refuses a class with fewer examples than are asked for."""
+  count = np.asarray(source.class_count)
+  if ipc < 1:
+    raise UserError(f'ipc={ipc}: allowed are 1 and more')
+  if count.min() < ipc:
+    raise UserError(
+      f'ipc={ipc}: class {int(count.argmin())} has only {int(count.min())} '
+      f'training examples; allowed are 1 to {int(count.min())}'
+    )

@@ -1,0 +1,173 @@
+"""The inner loop: how a learner is trained on labelled data.
+
+Model sources, evaluation, experts and meta-gradients all use it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax.networks import Network
+from dd_jax.types import Augment, Key, LabeledData, PyTree
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+"""`(logits [n, k], label [n, k]) -> [n]`."""
+
+
+class Model(NamedTuple):
+  """One network in training.
+
+  Attributes:
+    variables: as `Network.init` makes them.
+    opt_state: of the optimiser that trains it.
+    age: int32 scalar, steps taken.
+    aux: whatever else a method keeps with a network.
+  """
+
+  variables: PyTree
+  opt_state: PyTree
+  age: jax.Array
+  aux: PyTree = ()
+
+
+class Batch(NamedTuple):
+  """A minibatch and how much each example counts.
+
+  Attributes:
+    data: images and labels, `[b, ...]`.
+    weight: `[b]`; zero for padding.
+  """
+
+  data: LabeledData
+  weight: jax.Array
+
+
+def fresh_model(
+  network: Network, optimizer: optax.GradientTransformation, key: Key
+) -> Model:
+  """An untrained network of age 0."""
+  variables = network.init(key)
+  opt_state = optimizer.init(variables['params'])
+  return Model(variables, opt_state, jnp.zeros((), jnp.int32))
+
+
+def train_step(
+  network: Network,
+  optimizer: optax.GradientTransformation,
+  loss: Loss,
+  model: Model,
+  batch: Batch,
+) -> Model:
+  """One step of `optimizer` on the weighted mean of `loss` over `batch`."""
+
+  def objective(params: PyTree) -> tuple[jax.Array, PyTree]:
+    variables = {**model.variables, 'params': params}
+    out, variables = network.apply(variables, batch.data.image, train=True)
+    each = loss(out.logits, batch.data.label)
+    return jnp.vdot(each, batch.weight) / jnp.sum(batch.weight), variables
+
+  params = model.variables['params']
+  gradient, variables = jax.grad(objective, has_aux=True)(params)
+  updates, opt_state = optimizer.update(gradient, model.opt_state, params)
+  params = optax.apply_updates(params, updates)
+  return Model(
+    {**variables, 'params': params}, opt_state, model.age + 1, model.aux
+  )
+
+
+def train(
+  step: Callable[[Model, Batch], Model],
+  model: Model,
+  batches: Callable[[jax.Array], Batch],
+  num_steps: int | jax.Array,
+) -> Model:
+  """Trains `model`; `batches(i)` is what step `i` sees.
+
+  Not differentiable in reverse mode: `num_steps` may be traced, so that one
+  program serves every length.
+  """
+  return jax.lax.fori_loop(
+    0, num_steps, lambda i, m: step(m, batches(i)), model
+  )
+
+
+def train_many(
+  train_one: Callable[[Key], PyTree], keys: Key, *, batched: bool | None = None
+) -> PyTree:
+  """Runs `train_one` for every key; results are stacked on a leading axis.
+
+  Args:
+    train_one: `(key) -> result`.
+    keys: `[m]`.
+    batched: vectorise (what an accelerator wants) or go one by one (a batched
+      convolution is slow on a CPU). By default chosen by the backend.
+  """
+  if batched is None:
+    batched = jax.default_backend() != 'cpu'
+  return jax.vmap(train_one)(keys) if batched else jax.lax.map(train_one, keys)
+
+
+def epochs(
+  key: Key, data: LabeledData, batch_size: int, augment: Augment | None = None
+) -> tuple[Callable[[jax.Array], Batch], int]:
+  """Shuffled minibatches, epoch after epoch, as a function of the step.
+
+  Args:
+    key: decides the order and the augmentation.
+    data: `[n, ...]`.
+    batch_size: the last batch of an epoch is smaller: padded, weight zero.
+    augment: applied to every batch.
+
+  Returns:
+    `(batches(i) -> Batch, steps per epoch)`.
+  """
+  size = data.image.shape[0]
+  batch_size = min(batch_size, size)
+  per_epoch = -(-size // batch_size)
+  k_order, k_augment = jax.random.split(key)
+
+  def batches(i: jax.Array) -> Batch:
+    if per_epoch == 1:
+      batch = Batch(data, jnp.ones(size))
+    else:
+      batch = _minibatch(k_order, data, i, batch_size)
+    if augment is None:
+      return batch
+    image = augment(jax.random.fold_in(k_augment, i), batch.data.image)
+    return batch._replace(data=batch.data._replace(image=image))
+
+  return batches, per_epoch
+
+
+def _minibatch(
+  key: Key, data: LabeledData, i: jax.Array, batch_size: int
+) -> Batch:
+  size = data.image.shape[0]
+  per_epoch = -(-size // batch_size)
+  order = jax.random.permutation(jax.random.fold_in(key, i // per_epoch), size)
+  position = (i % per_epoch) * batch_size + jnp.arange(batch_size)
+  index = order[position % size]
+  weight = (position < size).astype(jnp.float32)
+  return Batch(jax.tree.map(lambda a: a[index], data), weight)
+
+
+def map_chunks(
+  function: Callable[[jax.Array], PyTree], x: jax.Array, size: int = 32
+) -> PyTree:
+  """Applies `function` to chunks of `x [n, ...]` and joins the results.
+
+  For passes without gradient: a chunk that fits the cache runs at several times
+  the speed of the whole batch on a CPU. A remainder is run as one more chunk.
+  """
+  whole = x.shape[0] // size * size
+  parts = []
+  if whole:
+    chunks = x[:whole].reshape(-1, size, *x.shape[1:])
+    out = jax.lax.map(function, chunks)
+    parts.append(jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), out))
+  if whole < x.shape[0]:
+    parts.append(function(x[whole:]))
+  return jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
