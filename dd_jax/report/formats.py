@@ -1,0 +1,113 @@
+"""Numbers as a reader wants them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_TITLES = {
+  'bptt': 'BPTT',
+  'cafe': 'CAFE',
+  'cifar10': 'CIFAR-10',
+  'cifar100': 'CIFAR-100',
+  'dc': 'DC',
+  'digits': 'Digits',
+  'dm': 'DM',
+  'dsa': 'DSA',
+  'fashion_mnist': 'Fashion-MNIST',
+  'frepo': 'FRePo',
+  'herding': 'Herding',
+  'idc': 'IDC',
+  'kip': 'KIP',
+  'kmeans': 'k-means',
+  'label_solve': 'Label solve',
+  'mnist': 'MNIST',
+  'mtt': 'MTT',
+  'random': 'Random',
+  'rcig': 'RCIG',
+  'rfad': 'RFAD',
+  'svhn_cropped': 'SVHN',
+  'tesla': 'TESLA',
+}
+
+
+def title(name: object) -> str:
+  """Returns a method's or data set's name as papers write it, if known."""
+  return _TITLES.get(str(name), str(name))
+
+
+def number(value: object) -> float | None:
+  """Returns `value` as a finite float, or None where it is not one."""
+  if isinstance(value, bool) or not isinstance(value, (int, float)):
+    return None
+  return float(value) if math.isfinite(value) else None
+
+
+def count(value: object) -> str | None:
+  """Returns an integer with thousands separated: 78,400."""
+  found = number(value)
+  return None if found is None else f'{round(found):,}'
+
+
+def size(value: object) -> str | None:
+  """Returns bytes in a unit that fits: 306 KiB."""
+  left = number(value)
+  if left is None:
+    return None
+  for unit in ('bytes', 'KiB', 'MiB', 'GiB'):
+    if abs(left) < 1024:
+      return f'{_short(left)} {unit}'
+    left /= 1024
+  return f'{_short(left)} TiB'
+
+
+def duration(value: object) -> str | None:
+  """Returns seconds as 0.42 s, 31 s, 1 min 20 s or 2 h 5 min."""
+  seconds = number(value)
+  if seconds is None:
+    return None
+  if seconds < 59.5:
+    return f'{_short(seconds)} s'
+  minutes, rest = divmod(round(seconds), 60)
+  if minutes < 60:
+    return f'{minutes} min {rest} s'
+  hours, minutes = divmod(round(seconds / 60), 60)
+  return f'{hours:,} h {minutes} min'
+
+
+def ratio(value: float) -> str:
+  """Returns a factor: 600x, 12.5x (with a true multiplication sign)."""
+  return f'{_short(value)}\N{MULTIPLICATION SIGN}'
+
+
+def accuracy(score: Mapping[str, Any] | None) -> str | None:
+  """Returns mean and deviation in percent: 96.5, or 64.9 ± 3.5."""
+  mean = number((score or {}).get('mean'))
+  if mean is None:
+    return None
+  std = number((score or {}).get('std'))
+  if std is None:
+    return f'{mean:.1f}'
+  digits = 2 if 0 < std < 0.095 else 1
+  return f'{mean:.{digits}f} ± {std:.{digits}f}'
+
+
+def signed(value: float) -> str:
+  """Returns a difference with its sign: +3.1, −0.4, 0.0."""
+  rounded = f'{abs(value):.1f}'
+  if rounded == '0.0':
+    return rounded
+  return ('+' if value > 0 else '\N{MINUS SIGN}') + rounded
+
+
+def listing(items: Sequence[object]) -> str:
+  """Returns `a, b and c`."""
+  names = [str(item) for item in items]
+  if len(names) < 2:
+    return ''.join(names)
+  return f'{", ".join(names[:-1])} and {names[-1]}'
+
+
+def _short(value: float) -> str:
+  if abs(value) >= 99.5 or value == round(value):
+    return f'{round(value):,}'
+  return f'{value:.3g}' if abs(value) < 1 else f'{value:.1f}'

@@ -1,0 +1,385 @@
+"""The page that shows a run: one file, no scripts, nothing from a network."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dd_jax.report import curves, formats, gallery, scores
+from dd_jax.report.markup import Markup, definitions, element
+from dd_jax.report.style import SHEET
+
+# No scripts, and no images but those inside: whatever a class is called.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_STEP = re.compile(r'\bstep (\d[\d,]*)')
+
+
+class Report(NamedTuple):
+  """Everything a page shows.
+
+  Attributes:
+    result: as in result.json; whatever it lacks is left out. Beyond the
+      usual fields, `data` (`name`, `counts` by split, `sha256`) and
+      `preprocessing` (a line, or a mapping) are shown where given.
+    images: distilled images, what they started from, class names.
+    label: float `[n, k]`.
+    metrics: rows of metrics.jsonl.
+    validation: rows of validation.jsonl.
+  """
+
+  result: Mapping[str, Any]
+  images: gallery.Images
+  label: np.ndarray
+  metrics: Sequence[Mapping[str, Any]]
+  validation: Sequence[Mapping[str, Any]]
+
+
+def render(report: Report) -> str:
+  """Returns the page as HTML."""
+  title = _title(report.result)
+  body = element(
+    'main',
+    {},
+    _header(report),
+    _notes(report.result),
+    _scores(report.result),
+    _section('Distilled images', '', gallery.figure(report.images)),
+    _labels(report),
+    _section('Learning curves', _told(report), charts(report)),
+    _cost(report),
+    _data(report.result),
+    _reproduce(report.result),
+  )
+  head = element(
+    'head',
+    {},
+    element('meta', {'charset': 'utf-8'}),
+    element(
+      'meta', {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
+    ),
+    element(
+      'meta',
+      {'name': 'viewport', 'content': 'width=device-width, initial-scale=1'},
+    ),
+    element('title', {}, title),
+    element('style', {}, Markup(SHEET)),
+  )
+  page = element(
+    'html', {'lang': 'en'}, head, element('body', {}, body, _foot())
+  )
+  return f'<!doctype html>\n{page}\n'
+
+
+def charts(report: Report) -> Markup:
+  """Returns the learning curves that the run has points for."""
+  drawn = curve_charts(report)
+  return element('div', {'class': 'charts'}, *drawn) if drawn else Markup('')
+
+
+def curve_charts(report: Report) -> list[Markup]:
+  """Returns the loss and the validation chart, each where it has points."""
+  found = (
+    curves.loss_chart(report.metrics),
+    curves.validation_chart(report.validation, _selected(report.result)),
+  )
+  return [chart for chart in found if chart is not None]
+
+
+def _section(title: str, lead: object, *content: Markup) -> Markup:
+  filled = [part for part in content if part]
+  if not filled and not lead:
+    return Markup('')
+  said = [element('p', {'class': 'lead'}, lead)] if lead else []
+  return element('section', {}, element('h2', {}, title), *said, *filled)
+
+
+def _title(result: Mapping[str, Any]) -> str:
+  method = formats.title(result.get('method', 'A method'))
+  return f'{method} on {formats.title(_dataset(result))}'
+
+
+def _dataset(result: Mapping[str, Any]) -> object:
+  given = result.get('dataset', 'a data set')
+  return given.get('name') if isinstance(given, Mapping) else given
+
+
+def _provenance(result: Mapping[str, Any]) -> Mapping[str, Any]:
+  for name in ('data', 'dataset'):
+    if isinstance(result.get(name), Mapping):
+      return result[name]
+  return {}
+
+
+def _train_count(result: Mapping[str, Any]) -> int | None:
+  counts = _provenance(result).get('counts')
+  given = counts.get('train') if isinstance(counts, Mapping) else None
+  found = formats.number(given)
+  return None if found is None else int(found)
+
+
+def _header(report: Report) -> Markup:
+  result = report.result
+  return element(
+    'header',
+    {},
+    element('p', {'class': 'eyebrow'}, 'Dataset distillation'),
+    element('h1', {}, _title(result)),
+    element('p', {'class': 'subtitle'}, _subtitle(report)),
+    element('div', {'class': 'hero'}, _headline(result), _facts(report)),
+  )
+
+
+def _subtitle(report: Report) -> str:
+  n, each = len(report.images.image), report.result.get('images_per_class')
+  train = _train_count(report.result)
+  place = f' in place of {train:,}' if train else ''
+  per_class = f', {each} per class' if each is not None else ''
+  return f'{n:,} distilled images{place}{per_class}'
+
+
+def _headline(result: Mapping[str, Any]) -> Markup:
+  score = scores.read('', result.get('test_accuracy'))
+  if score is None:
+    return element('div', {}, element('p', {}, 'Not scored on the test split.'))
+  mean, _, std = (formats.accuracy(score._asdict()) or '').partition(' ')
+  spread = element('small', {}, f'% {std}'.strip())
+  runs = f', mean and deviation of {len(score.values)} runs' if std else ''
+  return element(
+    'div',
+    {},
+    element('p', {'class': 'big'}, mean, spread),
+    element(
+      'p',
+      {},
+      'test accuracy under the ',
+      element('code', {}, _protocol(result)),
+      f' protocol{runs}',
+    ),
+  )
+
+
+def _protocol(result: Mapping[str, Any]) -> str:
+  inner = result.get('test_accuracy')
+  own = inner.get('protocol') if isinstance(inner, Mapping) else None
+  return str(own or result.get('protocol') or 'unnamed')
+
+
+def _facts(report: Report) -> Markup:
+  result = report.result
+  seconds = _mapping(result.get('seconds'))
+  return definitions(
+    [
+      ('Against random', _lead(result, 'random')),
+      ('Stored', formats.size(result.get('stored_bytes'))),
+      ('Compression', _compression(report)),
+      ('Distilled in', formats.duration(seconds.get('distil'))),
+    ]
+  )
+
+
+def _lead(result: Mapping[str, Any], baseline: str) -> str | None:
+  own = scores.read('', result.get('test_accuracy'))
+  entry = _mapping(result.get('baselines')).get(baseline)
+  other = scores.read('', entry)
+  if own is None or other is None:
+    return None
+  return f'{formats.signed(own.mean - other.mean)} points'
+
+
+def _compression(report: Report) -> str | None:
+  stored = formats.number(report.result.get('stored_floats'))
+  train = _train_count(report.result)
+  if not stored or not train:
+    return None
+  pixels = int(np.prod(report.images.image.shape[1:]))
+  return formats.ratio(train * pixels / stored)
+
+
+def _notes(result: Mapping[str, Any]) -> Markup:
+  notes = result.get('notes') or ()
+  if not notes:
+    return Markup('')
+  items = [element('li', {}, note) for note in notes]
+  return _section(
+    'To know first', '', element('ul', {'class': 'notes'}, *items)
+  )
+
+
+def _scores(result: Mapping[str, Any]) -> Markup:
+  name = formats.title(result.get('method', 'This set'))
+  own = scores.read(name, result.get('test_accuracy'), own=True)
+  found = [own] + [
+    scores.read(formats.title(key), entry)
+    for key, entry in _mapping(result.get('baselines')).items()
+  ]
+  rows = [score for score in found if score is not None]
+  shown = scores.comparison(rows, _protocol(result)) if rows else Markup('')
+  return _section('Scores', _selection(result), shown, _others(result))
+
+
+def _selection(result: Mapping[str, Any]) -> str:
+  rule = result.get('selection')
+  return f'How the returned set was chosen: {rule}.' if rule else ''
+
+
+def _others(result: Mapping[str, Any]) -> Markup:
+  rows = []
+  for key, entry in _mapping(result.get('other_scores')).items():
+    score = scores.read(str(key), entry)
+    if score is not None:
+      rows.append((str(_mapping(entry).get('protocol', key)), score))
+  return scores.others(rows) if rows else Markup('')
+
+
+def _labels(report: Report) -> Markup:
+  lead = (
+    'Fixed: the same two values for every image.'
+    if _fixed(report.label)
+    else 'What each image says about every class. Blue is against, orange for.'
+  )
+  names = report.images.class_names
+  return _section('Labels', lead, gallery.label_figure(report.label, names))
+
+
+def _fixed(label: np.ndarray) -> bool:
+  hard = np.full_like(label, label.min(initial=np.inf))
+  hard[np.arange(len(label)), label.argmax(axis=1)] = label.max(initial=0)
+  return bool(np.array_equal(hard, label))
+
+
+def _told(report: Report) -> str:
+  steps = formats.count(report.result.get('steps'))
+  if not len(report.metrics):
+    return 'Nothing was optimised step by step.'
+  return f'{steps} outer steps.' if steps else ''
+
+
+def _selected(result: Mapping[str, Any]) -> float | None:
+  given = formats.number(result.get('selected_step'))
+  if given is not None:
+    return given
+  match = _STEP.search(str(result.get('selection', '')))
+  return float(match[1].replace(',', '')) if match else None
+
+
+def _cost(report: Report) -> Markup:
+  result = report.result
+  budget = definitions(
+    [
+      ('Stored numbers', formats.count(result.get('stored_floats'))),
+      ('Stored bytes', formats.size(result.get('stored_bytes'))),
+      ('Decoded images', formats.count(result.get('decoded_images'))),
+      ('Compression', _compression(report)),
+    ]
+  )
+  note = (
+    'Compression: values in the training images for each stored number.'
+    if _compression(report)
+    else ''
+  )
+  parts = [
+    _part('Budget', budget, element('p', {'class': 'caption'}, note)),
+    _part('Time and memory', _time_bar(result), _time(result)),
+  ]
+  return _section('Cost', '', element('div', {'class': 'split'}, *parts))
+
+
+def _part(title: str, *content: Markup) -> Markup:
+  return element('div', {}, element('h3', {}, title), *content)
+
+
+def _time(result: Mapping[str, Any]) -> Markup:
+  spent = _mapping(result.get('seconds'))
+  rows: list[tuple[str, object]] = [
+    (str(name).capitalize(), formats.duration(value))
+    for name, value in spent.items()
+  ]
+  peak = formats.size(result.get('peak_memory_bytes'))
+  return definitions([*rows, ('Peak memory', peak)])
+
+
+def _time_bar(result: Mapping[str, Any]) -> Markup:
+  spent = map(formats.number, _mapping(result.get('seconds')).values())
+  known = [value for value in spent if value]
+  parts = [element('span', {'style': f'flex:{value:.4f}'}) for value in known]
+  return element('div', {'class': 'stack', 'aria-hidden': 'true'}, *parts)
+
+
+def _data(result: Mapping[str, Any]) -> Markup:
+  found = _provenance(result)
+  counts = found.get('counts')
+  splits = _mapping(counts).items()
+  rows: list[tuple[str, object]] = [
+    ('Name', found.get('name', _dataset(result))),
+    *((f'{str(k).capitalize()} images', formats.count(v)) for k, v in splits),
+    ('SHA-256', _code(found.get('sha256'))),
+  ]
+  given = result.get('preprocessing')
+  steps = definitions(
+    [(str(k), _value(v)) for k, v in given.items()]
+    if isinstance(given, Mapping)
+    else [('Recipe', given)]
+  )
+  parts = [_part('Real data', definitions(rows))]
+  if steps:
+    parts.append(_part('Preprocessing', steps))
+  return _section('Data', '', element('div', {'class': 'split'}, *parts))
+
+
+def _reproduce(result: Mapping[str, Any]) -> Markup:
+  command = result.get('command')
+  versions = _mapping(result.get('versions')).items()
+  rows: list[tuple[str, object]] = [('Seed', _value(result.get('seed')))]
+  rows += [(str(name), _value(value)) for name, value in versions]
+  return _section(
+    'Reproduce',
+    'One click selects the whole command.' if command else '',
+    element('pre', {}, element('code', {}, command)) if command else Markup(''),
+    _config(result.get('config')),
+    _folded('Seed and versions', '', definitions(rows)),
+  )
+
+
+def _config(config: object) -> Markup:
+  flat = _flatten('config', config) if isinstance(config, Mapping) else []
+  rows: list[tuple[str, object]] = [(k, _code(_value(v))) for k, v in flat]
+  hint = ' · each can be set as --config.FIELD=VALUE'
+  return _folded('Resolved config', hint, definitions(rows))
+
+
+def _folded(title: str, hint: str, content: Markup) -> Markup:
+  if not content:
+    return content
+  summary = element('summary', {}, title, element('span', {}, hint))
+  return element('details', {}, summary, content)
+
+
+def _flatten(prefix: str, value: object) -> list[tuple[str, object]]:
+  if not isinstance(value, Mapping) or not value:
+    return [(prefix, value)]
+  found = []
+  for key, inner in value.items():
+    found += _flatten(f'{prefix}.{key}', inner)
+  return found
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+  return value if isinstance(value, Mapping) else {}
+
+
+def _value(value: object) -> str:
+  return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _code(value: object) -> Markup:
+  return element('code', {}, value) if value else Markup('')
+
+
+def _foot() -> Markup:
+  said = (
+    'Beside this page: distilled.npz (the set itself), distilled.png, '
+    'labels.png, curves.svg, result.json, metrics.jsonl.'
+  )
+  return element('footer', {}, element('p', {}, said, ' Made by dd_jax.'))

@@ -1,0 +1,155 @@
+"""A method beside its baselines: a table with a dot plot in it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dd_jax.report import curves, formats
+from dd_jax.report.markup import Markup, element, join
+
+
+class Score(NamedTuple):
+  """A row of the table.
+
+  Attributes:
+    name: what was scored.
+    mean: percent.
+    std: percentage points, or None for a single exact value.
+    values: one per seed.
+    own: whether this is the method reported on.
+  """
+
+  name: str
+  mean: float
+  std: float | None
+  values: tuple[float, ...]
+  own: bool
+
+
+def read(name: str, entry: object, own: bool = False) -> Score | None:
+  """Returns a score of result.json as a row, or None where it has no mean."""
+  fields: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
+  mean = formats.number(fields.get('mean'))
+  if mean is None:
+    return None
+  listed = fields.get('values') or ()
+  values = [v for v in map(formats.number, listed) if v is not None]
+  std = formats.number(fields.get('std'))
+  return Score(name, mean, std, tuple(values), own)
+
+
+def comparison(scores: list[Score], protocol: str) -> Markup:
+  """Returns the table of scores under one protocol, best first.
+
+  Args:
+    scores: at least one; the method's own is set off.
+    protocol: the name under which all of them were scored.
+  """
+  ordered = sorted(scores, key=lambda score: -score.mean)
+  axis = _axis(ordered)
+  own = next((score.mean for score in scores if score.own), None)
+  rows = [_row(score, axis, own) for score in ordered]
+  names = ('', '', 'Accuracy, %', 'Runs', 'Difference')
+  kinds = ('name', 'plot', 'score', 'seeds', 'difference')
+  heads = [
+    element(
+      'th', {'scope': 'col', 'class': kind}, _ticks(axis) if i == 1 else name
+    )
+    for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+  ]
+  return element(
+    'table',
+    {'class': 'scores'},
+    element('caption', {}, f'Test accuracy, all under the {protocol} protocol'),
+    element('thead', {}, element('tr', {}, *heads)),
+    element('tbody', {}, *rows),
+  )
+
+
+def others(scores: list[tuple[str, Score]]) -> Markup:
+  """Returns the table of the same set's scores under other protocols.
+
+  Args:
+    scores: each with the name of its protocol.
+  """
+  heads = ('Score', 'Protocol', 'Accuracy, %', 'Runs')
+  rows = [
+    element(
+      'tr',
+      {},
+      element('th', {'scope': 'row'}, score.name),
+      element('td', {}, element('code', {}, protocol)),
+      element('td', {'class': 'score'}, _accuracy(score)),
+      element('td', {}, len(score.values) or 1),
+    )
+    for protocol, score in scores
+  ]
+  return element(
+    'table',
+    {'class': 'scores'},
+    element('caption', {}, 'The same distilled set, scored in other ways'),
+    element(
+      'thead',
+      {},
+      element('tr', {}, *(element('th', {'scope': 'col'}, h) for h in heads)),
+    ),
+    element('tbody', {}, *rows),
+  )
+
+
+def _accuracy(score: Score) -> str:
+  return formats.accuracy({'mean': score.mean, 'std': score.std}) or ''
+
+
+def _row(score: Score, axis: curves.Axis, own: float | None) -> Markup:
+  behind = '' if own is None or score.own else formats.signed(score.mean - own)
+  return element(
+    'tr',
+    {'class': 'own'} if score.own else {},
+    element('th', {'scope': 'row', 'class': 'name'}, score.name),
+    element(
+      'td', {'class': 'plot', 'aria-hidden': 'true'}, _track(score, axis)
+    ),
+    element('td', {'class': 'score'}, _accuracy(score)),
+    element('td', {'class': 'seeds'}, len(score.values) or 1),
+    element('td', {'class': 'difference'}, behind),
+  )
+
+
+def _axis(scores: list[Score]) -> curves.Axis:
+  ends = [score.mean + (score.std or 0.0) for score in scores]
+  ends += [score.mean - (score.std or 0.0) for score in scores]
+  ends += [value for score in scores for value in score.values]
+  margin = max(1.0, 0.08 * (max(ends) - min(ends)))
+  low, high = max(0.0, min(ends) - margin), min(100.0, max(ends) + margin)
+  return curves.linear_axis(low, max(high, low + 1.0))
+
+
+def _track(score: Score, axis: curves.Axis) -> Markup:
+  marks = []
+  if score.std:
+    low, high = score.mean - score.std, score.mean + score.std
+    width = _percent(axis, high) - _percent(axis, low)
+    place = f'left:{_percent(axis, low):.2f}%;width:{width:.2f}%'
+    marks.append(element('span', {'class': 'std', 'style': place}))
+  if len(score.values) > 1:
+    marks += [_mark('seed', axis, value) for value in score.values]
+  marks.append(_mark('mean', axis, score.mean))
+  return element('span', {'class': 'track'}, *marks)
+
+
+def _mark(kind: str, axis: curves.Axis, value: float) -> Markup:
+  return element(
+    'span', {'class': kind, 'style': f'left:{_percent(axis, value):.2f}%'}
+  )
+
+
+def _ticks(axis: curves.Axis) -> Markup:
+  marks = [
+    element('span', {'style': f'left:{_percent(axis, tick):.2f}%'}, f'{tick:g}')
+    for tick in axis.ticks
+  ]
+  return element('span', {'class': 'ticks'}, join(*marks))
+
+
+def _percent(axis: curves.Axis, value: float) -> float:
+  return 100.0 * float(axis.place(value))
