@@ -1,0 +1,690 @@
+"""The outer loop, the only one: compiled chunks, validation, checkpoints.
+
+A chunk of outer steps is one call of one program: a `fori_loop` whose trip
+count is traced, so that every chunk length runs the same code and gives the
+same bits. The state is donated; metrics come back once a call.
+"""
+
+import concurrent.futures
+import contextlib
+import functools
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from dd_jax.checkpoint import Checkpointer
+from dd_jax.distiller import Distiller
+from dd_jax.types import DistilledData, Key, PyTree, UserError
+from dd_jax.writers import Writer
+
+_ROWS = 1024  # the most steps of one call: the length of its metrics buffer
+_CALL_SECONDS = 1.0  # how long a call should take: signals wait for its end
+_BLOCK_BYTES = 128 * 2**20  # of a prefetched block; two are held at a time
+_SLOW_SECONDS = 2.0  # a validation longer than this gets a checkpoint before it
+
+Rows: TypeAlias = dict[str, np.ndarray]
+"""Metrics of consecutive steps, each `[n]`."""
+
+
+class Validation(NamedTuple):
+  """How the state that is returned is chosen.
+
+  Attributes:
+    score: `(key, data) -> accuracy in [0, 1]` on held-out training examples;
+      gets the same key each time. Not compiled by the driver.
+    every: outer steps between two validations; there is one at the end too.
+    name: what the score is, for the report's sentence.
+  """
+
+  score: Callable[[Key, DistilledData], jax.Array]
+  every: int
+  name: str = 'validation accuracy'
+
+
+class Result(NamedTuple):
+  """How a run ended.
+
+  Attributes:
+    data: the best by validation, or the last where there is none.
+    state: the last.
+    step: finished outer steps.
+    selection: how `data` was chosen, for the report.
+    best_step: the step of `data`.
+    best_score: its validation score in [0, 1], or None.
+    metrics: of the last step that this call ran; empty if it ran none.
+    seconds: `init`, `compile`, `distil`, `validate`, `checkpoint`, summed over
+      resumed runs.
+    notes: one line each: what a reader of the result must know.
+  """
+
+  data: DistilledData
+  state: PyTree
+  step: int
+  selection: str
+  best_step: int
+  best_score: float | None
+  metrics: dict[str, float]
+  seconds: dict[str, float]
+  notes: tuple[str, ...]
+
+
+class Interrupted(Exception):  # noqa: N818  (an event, not an error)
+  """SIGINT or SIGTERM stopped the run; where it can, it left a checkpoint.
+
+  A binary prints it and leaves with `exit_status`, by `os._exit`: a compilation
+  may still be running in a thread, and would be waited for.
+
+  Attributes:
+    step: finished outer steps.
+    signum: the signal.
+  """
+
+  def __init__(self, step: int, signum: int) -> None:
+    self.step = step
+    self.signum = signum
+    name = signal.Signals(signum).name
+    super().__init__(f'{name} after step {step}; --resume continues')
+
+  @property
+  def exit_status(self) -> int:
+    """What a shell expects: 130 for SIGINT, 143 for SIGTERM."""
+    return 128 + self.signum
+
+
+class Diverged(UserError):
+  """The loss or the state is no longer finite.
+
+  Attributes:
+    step: the first bad step, from 1, or the last of the call that it lay in.
+  """
+
+  def __init__(self, what: str, step: int, checkpoint: int | None) -> None:
+    self.step = step
+    good = ('there is no checkpoint' if checkpoint is None
+            else f'the last good checkpoint is of step {checkpoint}')
+    super().__init__(f'{what} step {step}, and {good}: lower the learning rate '
+                     'or raise the ridge')
+
+
+def distill(
+  distiller: Distiller,
+  source: Any,
+  *,
+  seed: int,
+  num_steps: int,
+  validation: Validation | None = None,
+  checkpointer: Checkpointer | None = None,
+  writers: Sequence[Writer] = (),
+  mesh: jax.sharding.Mesh | None = None,
+) -> Result:
+  """Runs a method from `init` to its last outer step.
+
+  Step `t` (from 0) draws with `fold_in(key, t)`, whatever happened before: a
+  run that was stopped and continued gives the bits of one that was not.
+
+  Args:
+    distiller: the method.
+    source: a pytree that `sample` takes from on the device, or a host source
+      (one with `plan` and `fetch`), which is fetched in the background.
+    seed: of all randomness.
+    num_steps: outer steps of the whole run.
+    validation: chooses the data returned; without it they are the last.
+    checkpointer: where the run is saved, and continued from.
+    writers: told what happens.
+    mesh: with an axis `data` of type Auto, over which the leading axis of every
+      batch is split; None for one device.
+
+  Returns:
+    See `Result`.
+
+  Raises:
+    UserError: an argument is out of range, the checkpoint is another run's, or
+      the disk is full.
+    Diverged: the loss is not finite.
+    Interrupted: SIGINT or SIGTERM came (only seen in the main thread).
+  """
+  _check(num_steps, validation)
+  with _Signals() as signals:
+    run = _Run(distiller, num_steps, validation, checkpointer, writers,
+               _Placement(mesh), signals)
+    try:
+      run.start(seed, source)
+      run.loop()
+      return run.result()
+    except _Stop as stop:
+      run.save()
+      raise Interrupted(run.step, stop.signum) from None
+    finally:
+      run.close()
+
+
+def _check(num_steps: int, validation: Validation | None) -> None:
+  if num_steps < 0:
+    raise UserError(f'num_steps={num_steps}: must be at least 0')
+  if validation is not None and validation.every < 1:
+    raise UserError(f'validation.every={validation.every}: must be at least 1')
+
+
+class _Best(NamedTuple):
+  """The best so far; `step` is -1 where there is none yet."""
+
+  data: DistilledData
+  score: jax.Array
+  step: jax.Array
+
+
+class _Saved(NamedTuple):
+  """The entire run, as a checkpoint holds it."""
+
+  state: PyTree
+  validated: jax.Array  # the last step that was validated
+  best: _Best | None
+
+
+class _Run:
+  """A run in progress; `distill` is its only user."""
+
+  def __init__(
+    self, distiller: Distiller, num_steps: int, validation: Validation | None,
+    checkpointer: Checkpointer | None, writers: Sequence[Writer],
+    placement: '_Placement', signals: '_Signals',
+  ) -> None:
+    self.step = 0
+    self._distiller = distiller
+    self._num_steps = num_steps
+    self._validation = validation
+    self._checkpointer = checkpointer
+    self._writers = writers
+    self._placement = placement
+    self._signals = signals
+    self._distilled = jax.jit(distiller.distilled)
+    self._saved: _Saved | None = None
+    self._feed: _Feed | None = None
+    self._program: Callable[..., Any] | None = None
+    self._length = 1
+    self._validation_seconds = float('inf')
+    self._metrics: dict[str, float] = {}
+    self._seconds = dict.fromkeys(
+      ('init', 'compile', 'distil', 'validate', 'checkpoint'), 0.0)
+    self._notes: dict[str, str] = {}
+
+  def start(self, seed: int, source: Any) -> None:
+    """Makes the state, or restores it, and compiles the loop."""
+    keys = jax.random.split(jax.random.key(seed), 3)
+    self._step_key, self._validation_key = self._placement.put(
+      (keys[1], keys[2]))
+    with self._timed('init'), self._signals.raising():
+      state = self._placement.put(self._distiller.init(keys[0], source))
+      fresh = _Saved(state, jnp.int32(-1), self._no_best(state))
+    self._saved, messages = self._restore(fresh)
+    for writer in self._writers:
+      writer.begin(self.step)
+    for text in messages:
+      self._note(text, text)
+    self._start_finite = jax.device_get(jax.jit(_finite)(self._saved.state))
+    if self.step < self._num_steps:
+      self._feed = _feed(self._distiller, source, self._step_key, self.step,
+                         self._placement)
+      self._compile()
+
+  def loop(self) -> None:
+    """Runs to the last step."""
+    assert self._saved is not None
+    while True:
+      if self._validation_due():
+        self._validate()
+      if self.step == self._num_steps:
+        break
+      self._chunk()
+      if self._checkpointer is not None and self._checkpointer.due():
+        self.save()
+      self._signals.check()
+    self.save()
+
+  def result(self) -> Result:
+    """What `distill` returns."""
+    assert self._saved is not None
+    best, validation = self._saved.best, self._validation
+    if best is None or validation is None or int(best.step) < 0:
+      data, step, score = self._data(), self.step, None
+      why = 'no validation' if validation is None else 'no score was finite'
+      selection = f'the last state, at step {step} ({why})'
+    else:
+      data, step, score = best.data, int(best.step), float(best.score)
+      selection = f'best {validation.name} at step {step}'
+    return Result(data, self._saved.state, self.step, selection, step, score,
+                  self._metrics, dict(self._seconds),
+                  tuple(self._notes.values()))
+
+  def save(self) -> None:
+    """Writes a checkpoint, where there is something to save and a place."""
+    if self._checkpointer is None or self._saved is None:
+      return
+    with self._timed('checkpoint'):
+      note = {'seconds': self._seconds, 'notes': self._notes}
+      self._checkpointer.save(self.step, self._saved, note)
+
+  def close(self) -> None:
+    """Lets go of threads and files."""
+    if self._feed is not None:
+      self._feed.close()
+    for writer in self._writers:
+      writer.close()
+
+  def _no_best(self, state: PyTree) -> _Best | None:
+    if self._validation is None:
+      return None
+    shapes = jax.eval_shape(self._distilled, state)
+    data = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    return self._placement.put(_Best(data, jnp.float32(-1), jnp.int32(-1)))
+
+  def _restore(self, fresh: _Saved) -> tuple[_Saved, tuple[str, ...]]:
+    if self._checkpointer is None or not self._checkpointer.resume:
+      return fresh, ()
+    restored = self._checkpointer.restore(fresh)
+    if restored is None:
+      return fresh, ()
+    if restored.step > self._num_steps:
+      raise UserError(f'num_steps={self._num_steps}: the checkpoint to resume '
+                      f'from is already at step {restored.step}')
+    self.step = restored.step
+    self._seconds |= restored.note['seconds']
+    self._notes |= restored.note['notes']
+    return restored.tree, restored.messages
+
+  def _compile(self) -> None:
+    assert self._saved is not None and self._feed is not None
+    chunk = functools.partial(
+      _chunk, self._distiller.update, self._feed.draw, self._placement.split)
+    jitted = jax.jit(chunk, donate_argnums=0, **self._placement.outputs())
+    with self._timed('compile'):
+      with self._signals.raising():
+        lowered = jitted.lower(
+          self._saved.state, self._step_key, self._feed.data(self.step),
+          np.int32(0), np.int32(0))
+      self._program = _compile(lowered, self._signals)
+    for text in self._placement.messages:
+      self._note(text, text)
+
+  def _chunk(self) -> None:
+    assert self._saved and self._feed and self._program
+    count = min(self._length, self._boundary() - self.step)
+    before = time.perf_counter()
+    with self._timed('distil'):
+      state, buffer, finite = self._program(
+        self._saved.state, self._step_key, self._feed.data(self.step),
+        np.int32(self.step), np.int32(count))
+      self._saved = self._saved._replace(state=state)
+      buffer, finite = jax.device_get((buffer, finite))
+    self._report({k: v[:count] for k, v in buffer.items()}, finite)
+    self.step += count
+    per_step = (time.perf_counter() - before) / count
+    self._length = max(1, min(2 * self._length, int(_CALL_SECONDS / per_step)))
+
+  def _boundary(self) -> int:
+    """The step that the next chunk must not go beyond."""
+    assert self._feed is not None
+    ends = [self._num_steps, self.step + _ROWS, self._feed.end(self.step)]
+    if self._validation is not None:
+      every = self._validation.every
+      ends.append((self.step // every + 1) * every)
+    return min(ends)
+
+  def _report(self, rows: Rows, finite: np.ndarray) -> None:
+    """Passes finished steps on; raises if they are not fit to go on from."""
+    count = len(rows['loss'])
+    bad = np.flatnonzero(~np.isfinite(rows['loss']))
+    good = int(bad[0]) if bad.size else count
+    if good:
+      rows = {k: v[:good] for k, v in rows.items()}
+      steps = np.arange(self.step + 1, self.step + good + 1)
+      for writer in self._writers:
+        writer.scalars(steps, rows)
+      self._metrics = {k: float(v[-1]) for k, v in rows.items()}
+      self._report_ridge(steps, rows)
+    if bad.size:
+      self._diverge('the loss is not finite at', self.step + good + 1)
+    if np.any(self._start_finite & ~finite):
+      self._diverge('the state is no longer finite after', self.step + count)
+
+  def _diverge(self, what: str, step: int) -> None:
+    self._saved = None  # never to be checkpointed
+    checkpointer = self._checkpointer
+    last = None if checkpointer is None else checkpointer.latest_step()
+    raise Diverged(what, step, last)
+
+  def _report_ridge(self, steps: np.ndarray, rows: Rows) -> None:
+    raised = np.flatnonzero(rows.get('ridge_raised', np.zeros(0)) > 0)
+    if raised.size and 'ridge' not in self._notes:
+      value = float(rows['ridge_raised'][raised[0]])
+      self._note('ridge', (
+        'a kernel matrix could not be factorised, so its ridge was raised, '
+        f'first at step {steps[raised[0]]} (ridge_raised = {value:g})'))
+
+  def _note(self, kind: str, text: str) -> None:
+    """Tells the user once, and the report."""
+    self._notes[kind] = text
+    for writer in self._writers:
+      writer.message(text)
+
+  def _validation_due(self) -> bool:
+    assert self._saved is not None
+    if self._validation is None or int(self._saved.validated) == self.step:
+      return False
+    at_end = self.step == self._num_steps
+    return at_end or (self.step > 0 and self.step % self._validation.every == 0)
+
+  def _validate(self) -> None:
+    assert self._saved and self._validation
+    if self._validation_seconds > _SLOW_SECONDS:
+      self.save()  # a signal may have to wait: the first one compiles
+    before = self._seconds['validate']
+    with self._timed('validate'), self._signals.raising():
+      data = self._data()
+      score = np.float32(self._validation.score(self._validation_key, data))
+    self._validation_seconds = self._seconds['validate'] - before
+    for writer in self._writers:
+      writer.validation(self.step, float(score))
+    saved = self._saved._replace(validated=jnp.int32(self.step))
+    if saved.best is None or score > float(saved.best.score):
+      best = _Best(data, jnp.float32(score), jnp.int32(self.step))
+      saved = saved._replace(best=self._placement.put(best))
+    self._saved = saved
+
+  def _data(self) -> DistilledData:
+    assert self._saved is not None
+    # Copied: what is passed through unchanged would be donated with the state.
+    return self._placement.put(self._distilled(self._saved.state))
+
+  @contextlib.contextmanager
+  def _timed(self, what: str) -> Iterator[None]:
+    before = time.perf_counter()
+    try:
+      yield
+    finally:
+      self._seconds[what] += time.perf_counter() - before
+
+
+def _chunk(
+  update: Callable[..., Any], draw: Callable[..., Any],
+  split: Callable[[PyTree], PyTree],
+  state: PyTree, key: Key, data: PyTree, first: jax.Array, count: jax.Array,
+) -> tuple[PyTree, dict[str, jax.Array], jax.Array]:
+  """Runs the outer steps `first` to `first + count - 1`.
+
+  Returns:
+    The state; every metric `[_ROWS]`, of which `count` are set; and for each
+    leaf of the state whether it is finite.
+  """
+  update = jax.jit(update)  # so that it is traced once, not twice
+
+  def one(t: jax.Array, state: PyTree) -> tuple[PyTree, PyTree]:
+    k_sample, k_update = jax.random.split(jax.random.fold_in(key, t))
+    return update(k_update, t, state, split(draw(k_sample, t, data)))
+
+  def body(i: jax.Array, carry: PyTree) -> PyTree:
+    state, buffer = carry
+    state, metrics = one(first + i, state)
+    return state, jax.tree.map(lambda b, m: b.at[i].set(m), buffer, metrics)
+
+  shapes = jax.eval_shape(one, first, state)[1]
+  buffer = jax.tree.map(lambda x: jnp.zeros((_ROWS,), x.dtype), shapes)
+  state, buffer = jax.lax.fori_loop(0, count, body, (state, buffer))
+  return state, buffer, _finite(state)
+
+
+def _finite(state: PyTree) -> jax.Array:
+  """For each leaf, whether all of it is finite: bool `[leaves]`."""
+  return jnp.array(
+    [jnp.all(jnp.isfinite(x)) if jnp.issubdtype(x.dtype, jnp.inexact) else True
+     for x in jax.tree.leaves(state)], bool)
+
+
+class _Placement:
+  """Where arrays lie: on one device, or over the `data` axis of a mesh.
+
+  Attributes:
+    messages: which batches could not be split, filled while tracing.
+  """
+
+  def __init__(self, mesh: jax.sharding.Mesh | None) -> None:
+    self._mesh = mesh
+    self.messages: list[str] = []
+
+  def put(self, tree: PyTree) -> PyTree:
+    """Copies `tree` to new, strongly typed buffers, on every device."""
+    return self.replicate(jax.tree.map(_own, tree))
+
+  def replicate(self, tree: PyTree) -> PyTree:
+    """Puts `tree` on every device."""
+    if self._mesh is None:
+      return tree
+    return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec()))
+
+  def split(self, batch: PyTree) -> PyTree:
+    """Splits the leading axis of traced leaves over the devices."""
+    if self._mesh is None:
+      return batch
+    return jax.tree.map(
+      lambda x: jax.lax.with_sharding_constraint(x, self._sharding(x.shape)),
+      batch)
+
+  def split_block(self, block: PyTree) -> PyTree:
+    """As `split`, of batches stacked on a further axis in front."""
+    if self._mesh is None:
+      return block
+    return jax.tree.map(
+      lambda x: jax.device_put(x, self._sharding(x.shape[1:], (None,))), block)
+
+  def outputs(self) -> dict[str, Any]:
+    """How `jax.jit` is told that what comes back is on every device."""
+    if self._mesh is None:
+      return {}
+    return {'out_shardings': NamedSharding(self._mesh, PartitionSpec())}
+
+  def _sharding(
+    self, shape: tuple[int, ...], before: tuple[None, ...] = ()
+  ) -> NamedSharding:
+    assert self._mesh is not None
+    count = self._mesh.shape['data']
+    if shape and shape[0] % count == 0:
+      return NamedSharding(self._mesh, PartitionSpec(*before, 'data'))
+    text = (f'a batch of leading size {shape[0] if shape else 1} does not '
+            f'divide over {count} devices: each of them computes all of it')
+    if text not in self.messages:
+      self.messages.append(text)
+    return NamedSharding(self._mesh, PartitionSpec())
+
+
+def _own(x: Any) -> jax.Array:
+  if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+    return jnp.copy(x)
+  return jnp.array(x, dtype=jnp.asarray(x).dtype, copy=True)
+
+
+class _Feed(Protocol):
+  """What the compiled loop reads."""
+
+  def data(self, step: int) -> PyTree:
+    """The argument of the program for a chunk that starts at `step`."""
+
+  def draw(self, key: Key, t: jax.Array, data: PyTree) -> PyTree:
+    """The batch of step `t`; traced."""
+
+  def end(self, step: int) -> int:
+    """The step up to which `data(step)` reaches."""
+
+  def close(self) -> None:
+    """Stops what runs in the background."""
+
+
+def _feed(
+  distiller: Distiller, source: Any, key: Key, step: int, placement: _Placement
+) -> _Feed:
+  if hasattr(source, 'plan') and hasattr(source, 'fetch'):
+    return _HostFeed(distiller, source, key, step, placement)
+  return _ResidentFeed(distiller, placement.replicate(source))
+
+
+class _ResidentFeed:
+  """Examples that are on the device, taken inside the loop."""
+
+  def __init__(self, distiller: Distiller, source: PyTree) -> None:
+    self._sample = distiller.sample
+    self._source = source
+
+  def data(self, step: int) -> PyTree:
+    return self._source
+
+  def draw(self, key: Key, t: jax.Array, data: PyTree) -> PyTree:
+    return self._sample(key, t, data)
+
+  def end(self, step: int) -> int:
+    return np.iinfo(np.int32).max
+
+  def close(self) -> None:
+    pass
+
+
+class _Block(NamedTuple):
+  """The batches of consecutive steps."""
+
+  batches: PyTree  # leaves [length, ...]
+  first: jax.Array  # the step of batches[0]
+
+
+class _HostFeed:
+  """Blocks of batches, of a fixed length, fetched one ahead in a thread."""
+
+  def __init__(
+    self, distiller: Distiller, source: Any, key: Key, step: int,
+    placement: _Placement,
+  ) -> None:
+    self._sample = distiller.sample
+    self._source = source
+    self._plan = source.plan()
+    self._key = key
+    self._placement = placement
+    self._planner = jax.jit(self._plan_steps)
+    self._length = self._fitting_length(step)
+    self._pool = concurrent.futures.ThreadPoolExecutor(1)
+    self._blocks: dict[int, concurrent.futures.Future[_Block]] = {}
+
+  def data(self, step: int) -> _Block:
+    index = step // self._length
+    for old in [i for i in self._blocks if i < index]:
+      del self._blocks[old]
+    for wanted in (index, index + 1):
+      if wanted not in self._blocks:
+        self._blocks[wanted] = self._pool.submit(self._fetch, wanted)
+    return self._blocks[index].result()
+
+  def draw(self, key: Key, t: jax.Array, data: _Block) -> PyTree:
+    return jax.tree.map(lambda x: x[t - data.first], data.batches)
+
+  def end(self, step: int) -> int:
+    return (step // self._length + 1) * self._length
+
+  def close(self) -> None:
+    self._pool.shutdown(wait=False, cancel_futures=True)
+
+  def _fitting_length(self, step: int) -> int:
+    batch = self._source.fetch(self._planner(self._key, np.array([step])))
+    size = sum(x.nbytes for x in jax.tree.leaves(batch))
+    return max(1, min(_ROWS, _BLOCK_BYTES // max(size, 1)))
+
+  def _plan_steps(self, key: Key, steps: jax.Array) -> PyTree:
+    # A map rather than vmap: each step draws exactly as it would alone.
+    def one(t: jax.Array) -> PyTree:
+      k_sample, _ = jax.random.split(jax.random.fold_in(key, t))
+      return self._sample(k_sample, t, self._plan)
+
+    return jax.lax.map(one, steps)
+
+  def _fetch(self, index: int) -> _Block:
+    first = index * self._length
+    steps = np.arange(first, first + self._length, dtype=np.int32)
+    batches = self._source.fetch(self._planner(self._key, steps))
+    block = self._placement.split_block(batches)
+    return jax.block_until_ready(
+      _Block(block, self._placement.replicate(jnp.int32(first))))
+
+
+class _Stop(Exception):  # noqa: N818
+  """A signal, on its way from where it was noticed to `distill`."""
+
+  def __init__(self, signum: int) -> None:
+    super().__init__(signum)
+    self.signum = signum
+
+
+class _Signals:
+  """Notes SIGINT and SIGTERM while it is open; a second one acts as usual."""
+
+  def __init__(self) -> None:
+    self._received: int | None = None
+    self._raise_at_once = False
+    self._previous: dict[int, Any] = {}
+
+  def __enter__(self) -> '_Signals':
+    if threading.current_thread() is threading.main_thread():
+      for signum in (signal.SIGINT, signal.SIGTERM):
+        self._previous[signum] = signal.signal(signum, self._handle)
+    return self
+
+  def __exit__(
+    self, kind: type[BaseException] | None, error: BaseException | None,
+    traceback: TracebackType | None,
+  ) -> None:
+    self._give_back()
+
+  def check(self) -> None:
+    """Raises `_Stop` if a signal has come."""
+    if self._received is not None:
+      raise _Stop(self._received)
+
+  @contextlib.contextmanager
+  def raising(self) -> Iterator[None]:
+    """Inside, a signal raises `_Stop` where it finds the program."""
+    self._raise_at_once = True
+    try:
+      self.check()
+      yield
+    finally:
+      self._raise_at_once = False
+
+  def _handle(self, signum: int, frame: FrameType | None) -> None:
+    self._received = signum
+    self._give_back()
+    if self._raise_at_once:
+      raise _Stop(signum)
+
+  def _give_back(self) -> None:
+    for signum, handler in self._previous.items():
+      signal.signal(signum, handler)
+    self._previous = {}
+
+
+def _compile(lowered: Any, signals: _Signals) -> Callable[..., Any]:
+  """Compiles in a thread: no signal is handled while XLA is at work in ours."""
+  done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+  def work() -> None:
+    try:
+      done.set_result(lowered.compile())
+    except BaseException as error:
+      done.set_exception(error)
+
+  threading.Thread(target=work, daemon=True).start()
+  while not done.done():
+    concurrent.futures.wait([done], timeout=0.05)
+    signals.check()
+  return done.result()

@@ -1,0 +1,291 @@
+"""Where a run reports to: progress on stderr, JSON lines, TensorBoard."""
+
+import importlib
+import json
+import math
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Mapping
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from dd_jax.checkpoint import full_disk
+from dd_jax.types import UserError
+
+
+class Writer(Protocol):
+  """Told by the driver what happens, in this order."""
+
+  def begin(self, step: int) -> None:
+    """The run starts, or goes on, after `step` finished outer steps."""
+
+  def scalars(
+    self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
+  ) -> None:
+    """Rows of finished steps: `steps [n]` from 1, and each metric `[n]`."""
+
+  def validation(self, step: int, score: float) -> None:
+    """The state after `step` steps scored `score`, in [0, 1]."""
+
+  def message(self, text: str) -> None:
+    """One line for the user."""
+
+  def close(self) -> None:
+    """The run has ended, well or not."""
+
+
+class JsonlWriter:
+  """`metrics.jsonl` and `validation.jsonl`: every step exactly once, in order.
+
+  Rows are `{"step": 1, "loss": 0.5, ...}` and `{"step": 100, "accuracy": 93.1}`
+  (percent). A value that is not finite is written as null.
+  """
+
+  def __init__(self, workdir: str | pathlib.Path) -> None:
+    """Args: workdir: an existing folder."""
+    self._metrics = _Lines(pathlib.Path(workdir) / 'metrics.jsonl')
+    self._validation = _Lines(pathlib.Path(workdir) / 'validation.jsonl')
+
+  def begin(self, step: int) -> None:
+    """Drops the rows beyond `step`, and a torn last one."""
+    self._metrics.open(step)
+    self._validation.open(step)
+
+  def scalars(
+    self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
+  ) -> None:
+    """See `Writer`; on disk when it returns."""
+    columns = [np.asarray(v).tolist() for v in metrics.values()]
+    self._metrics.append(
+      [{'step': step, **dict(zip(metrics, row, strict=True))}
+       for step, *row in zip(steps.tolist(), *columns, strict=True)])
+
+  def validation(self, step: int, score: float) -> None:
+    """See `Writer`."""
+    self._validation.append([{'step': step, 'accuracy': 100 * score}])
+
+  def message(self, text: str) -> None:
+    """Not a row."""
+
+  def close(self) -> None:
+    """Closes the files."""
+    self._metrics.close()
+    self._validation.close()
+
+
+class _Lines:
+  """A file of JSON objects whose `step` rises from line to line."""
+
+  def __init__(self, path: pathlib.Path) -> None:
+    self._path = path
+    self._last = 0
+    self._file: IO[str] | None = None
+
+  def open(self, step: int) -> None:
+    self.close()
+    with full_disk(self._path):
+      kept = self._rows_up_to(step)
+      temporary = self._path.with_name(f'.{self._path.name}.partial')
+      with temporary.open('w') as f:
+        f.write(''.join(kept))
+        f.flush()
+        os.fsync(f.fileno())
+      os.replace(temporary, self._path)
+      self._file = self._path.open('a')
+    self._last = json.loads(kept[-1])['step'] if kept else 0
+
+  def append(self, rows: list[dict[str, Any]]) -> None:
+    assert self._file is not None, 'append before open'
+    # A run that stopped while it validated does that again when it resumes.
+    rows = [r for r in rows if r['step'] > self._last]
+    if not rows:
+      return
+    with full_disk(self._path):
+      self._file.write(''.join(_line(r) for r in rows))
+      self._file.flush()
+    self._last = rows[-1]['step']
+
+  def close(self) -> None:
+    if self._file is not None:
+      with full_disk(self._path):
+        self._file.close()
+      self._file = None
+
+  def _rows_up_to(self, step: int) -> list[str]:
+    if not self._path.exists():
+      return []
+    kept = []
+    for line in self._path.read_text(errors='replace').splitlines(True):
+      row = _parse(line)
+      if row is None or row['step'] > step:
+        break
+      kept.append(line)
+    return kept
+
+
+def _line(row: dict[str, Any]) -> str:
+  finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v
+            for k, v in row.items()}
+  return json.dumps(finite) + '\n'
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+  """The object on a whole line, or None."""
+  if not line.endswith('\n'):
+    return None
+  try:
+    row = json.loads(line)
+  except ValueError:
+    return None
+  well_formed = isinstance(row, dict) and isinstance(row.get('step'), int)
+  return row if well_formed else None
+
+
+class ProgressWriter:
+  """Steps, steps/s, loss, validation accuracy and time left, on stderr.
+
+  On a terminal one line is rewritten; elsewhere a line appears now and then.
+  """
+
+  def __init__(
+    self, num_steps: int, stream: IO[str] | None = None,
+    every_seconds: float = 10.0,
+  ) -> None:
+    """What to show, and where.
+
+    Args:
+      num_steps: of the whole run.
+      stream: stderr if None.
+      every_seconds: between two lines where `stream` is no terminal.
+    """
+    self._num_steps = num_steps
+    self._stream = stream or sys.stderr
+    self._tty = self._stream.isatty()
+    self._every_seconds = every_seconds
+    self._accuracy = ''
+    self._width = 0
+    self.begin(0)
+
+  def begin(self, step: int) -> None:
+    """Starts the clock."""
+    self._first = step
+    self._start = self._shown = time.monotonic()
+
+  def scalars(
+    self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
+  ) -> None:
+    """Shows the last row."""
+    step, now = int(steps[-1]), time.monotonic()
+    quiet = now - self._shown < self._every_seconds and step < self._num_steps
+    if quiet and not self._tty:
+      return
+    self._shown = now
+    rate = (step - self._first) / max(now - self._start, 1e-9)
+    self._show(self._describe(step, rate, float(metrics['loss'][-1])))
+
+  def validation(self, step: int, score: float) -> None:
+    """Shown from the next line on."""
+    self._accuracy = f'  validation {100 * score:.1f}%'
+
+  def message(self, text: str) -> None:
+    """Prints the line above the bar."""
+    self._wipe()
+    print(text, file=self._stream, flush=True)
+
+  def close(self) -> None:
+    """Leaves the cursor on a fresh line."""
+    if self._width:
+      print(file=self._stream, flush=True)
+      self._width = 0
+
+  def _describe(self, step: int, rate: float, loss: float) -> str:
+    left = _duration((self._num_steps - step) / max(rate, 1e-9))
+    bar = ''
+    if self._tty:
+      done = int(20 * step / self._num_steps)
+      bar = '█' * done + '░' * (20 - done) + ' '
+    return (f'{bar}{step}/{self._num_steps}  {_rate(rate)}  loss {loss:.4g}'
+            f'{self._accuracy}  {left} left')
+
+  def _show(self, line: str) -> None:
+    if not self._tty:
+      print(line, file=self._stream, flush=True)
+      return
+    print('\r' + line.ljust(self._width), end='', file=self._stream, flush=True)
+    self._width = len(line)
+
+  def _wipe(self) -> None:
+    if self._width:
+      print('\r' + ' ' * self._width, end='\r', file=self._stream)
+      self._width = 0
+
+
+def _duration(seconds: float) -> str:
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  if hours:
+    return f'{hours}:{minutes:02d}:{seconds:02d}'
+  return f'{minutes}:{seconds:02d}'
+
+
+def _rate(steps_per_second: float) -> str:
+  if steps_per_second >= 1:
+    return f'{steps_per_second:.4g} steps/s'
+  return f'{1 / max(steps_per_second, 1e-9):.3g} s/step'
+
+
+class TensorBoardWriter:
+  """TensorBoard event files, without TensorFlow."""
+
+  def __init__(self, directory: str | pathlib.Path) -> None:
+    """Opens nothing yet.
+
+    Args:
+      directory: where the event files go.
+
+    Raises:
+      UserError: tensorboardX is not installed.
+    """
+    try:
+      self._module = importlib.import_module('tensorboardX')
+    except ImportError as error:
+      raise UserError(
+        'TensorBoard event files need tensorboardX: '
+        'pip install "dd_jax[tensorboard]"') from error
+    self._directory = str(directory)
+    self._writer: Any = None
+
+  def begin(self, step: int) -> None:
+    """Opens an event file; viewers drop earlier events beyond `step`."""
+    self.close()
+    purge = step + 1 if step else None
+    with full_disk(self._directory):
+      self._writer = self._module.SummaryWriter(
+        self._directory, purge_step=purge)
+
+  def scalars(
+    self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
+  ) -> None:
+    """See `Writer`."""
+    with full_disk(self._directory):
+      for name, values in metrics.items():
+        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+          self._writer.add_scalar(name, value, step)
+      self._writer.flush()
+
+  def validation(self, step: int, score: float) -> None:
+    """See `Writer`."""
+    with full_disk(self._directory):
+      self._writer.add_scalar('validation/accuracy', 100 * score, step)
+
+  def message(self, text: str) -> None:
+    """Not an event."""
+
+  def close(self) -> None:
+    """Closes the event file."""
+    if self._writer is not None:
+      self._writer.close()
+      self._writer = None
