@@ -2,11 +2,22 @@
 
 import difflib
 import os
+import re
 
-from dd_jax.data import dataset, embedded, npz
+from dd_jax.data import (
+  builders,
+  dataset,
+  embedded,
+  folder,
+  images,
+  npz,
+  originals,
+)
+from dd_jax.data.dataset import Raw
 from dd_jax.types import UserError
 
 EMBEDDED = {'digits': embedded.digits}
+_TFDS_NAME = re.compile(r'[a-z]\w*(/[\w.-]+)?(:[\d.*]+)?')
 
 
 def load(
@@ -23,7 +34,7 @@ def load(
     name_or_path: a name (see `names`), a `.npz` file or an image folder. A
       name wins over a folder of the same name: write `./mnist` for that.
     data_dir: where TFDS keeps its data; by default TFDS's own choice.
-    image_size: resize to this many pixels square.
+    image_size: scale the shorter side to this many pixels and crop the centre.
     validation: a count, or a fraction below 1; by default a tenth of the
       training examples, at most 5,000, and at least one of each class.
     seed: chooses the validation examples.
@@ -36,24 +47,61 @@ def load(
 
 
 def names() -> tuple[str, ...]:
-  """The data sets that `load` knows by name."""
-  return tuple(EMBEDDED)
+  """The data sets that `load` knows by name and can get by itself."""
+  return (*EMBEDDED, *originals.ORIGINALS)
 
 
-def _read(
-  name: str, data_dir: str | None, image_size: int | None
-) -> dataset.Raw:
+def _read(name: str, data_dir: str | None, image_size: int | None) -> Raw:
+  images.check_size(image_size)
   if name in EMBEDDED:
-    return EMBEDDED[name]()
+    return _resized(EMBEDDED[name](), image_size)
+  if name in originals.ORIGINALS:
+    return _resized(_original(name, data_dir), image_size)
   if name.endswith('.npz'):
-    return npz.read(name)
-  raise UserError(_unknown(name))
+    return _resized(npz.read(name), image_size)
+  if os.path.isdir(name):
+    return folder.read(name, image_size=image_size)
+  if os.path.exists(name):
+    raise UserError(f'{name} is neither a .npz file nor an image folder')
+  return _prepared(name, data_dir, image_size)
+
+
+def _original(name: str, data_dir: str | None) -> Raw:
+  """Reads what TFDS has prepared; prepares it first where needed."""
+  made = builders.builder(name, data_dir)
+  if not made.is_prepared():
+    cache = os.path.join(made.data_dir_root, 'downloads', name)
+    found = originals.download(name, originals.ORIGINALS[name], cache)
+    builders.prepare(made, found)
+  return builders.read(name, made)
+
+
+def _prepared(name: str, data_dir: str | None, image_size: int | None) -> Raw:
+  """Reads any other TFDS builder, from an already prepared data_dir."""
+  if not _TFDS_NAME.fullmatch(name):
+    raise UserError(f'{name}: no such file or folder')
+  try:
+    made = builders.builder(name, data_dir)
+  except LookupError as e:
+    raise UserError(_unknown(name)) from e
+  return builders.read(name, made, image_size=image_size)
+
+
+def _resized(raw: Raw, size: int | None) -> Raw:
+  if size is None or raw.train.image.shape[1:3] == (size, size):
+    return raw
+  return raw._replace(
+    train=raw.train._replace(image=images.resize_all(raw.train.image, size)),
+    test=raw.test
+    and raw.test._replace(image=images.resize_all(raw.test.image, size)),
+  )
 
 
 def _unknown(name: str) -> str:
-  near = difflib.get_close_matches(name, names(), 1, 0.5)
-  hint = f'; did you mean {near[0]!r}?' if near else ';'
+  near = difflib.get_close_matches(name, [*names(), *builders.names()], 1, 0.6)
+  hint = f'; did you mean {near[0]!r}?' if near else '.'
   return (
-    f'unknown data set {name!r}{hint} known are {", ".join(names())}, or give '
-    'a .npz file or an image folder'
+    f'unknown data set {name!r}{hint} Known are {", ".join(names())}; any '
+    'image-classification set that TFDS has prepared in data_dir; a .npz file; '
+    'an image folder'
   )

@@ -48,7 +48,10 @@ def _members(path: str) -> dict[str, np.ndarray]:
   if not os.path.getsize(path):
     raise UserError(f'{path} is empty (0 bytes); expected a NumPy archive')
   try:
-    with np.load(path, allow_pickle=False) as archive:
+    loaded = np.load(path, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+      raise UserError(f'{path} holds one bare array; expected x_train, y_train')
+    with loaded as archive:
       files = _names_in(path, archive)
       return {k: _member(path, archive, k) for k in files}
   except UserError:
@@ -60,9 +63,7 @@ def _members(path: str) -> dict[str, np.ndarray]:
     ) from e
 
 
-def _names_in(path: str, archive: object) -> list[str]:
-  if not isinstance(archive, np.lib.npyio.NpzFile):
-    raise UserError(f'{path} holds one bare array; expected x_train, y_train')
+def _names_in(path: str, archive: np.lib.npyio.NpzFile) -> list[str]:
   missing = [k for k in _REQUIRED if k not in archive.files]
   if missing:
     raise UserError(

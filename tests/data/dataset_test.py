@@ -120,7 +120,7 @@ def test_floats_become_float32(dtype):
 
 def test_lists_and_colour_are_welcome():
   image, label = _arrays(shape=(4, 4, 3))
-  data = dataset.from_arrays(image.tolist() and image, label.tolist())
+  data = dataset.from_arrays(list(image), label.tolist())
   assert data.image_shape == (4, 4, 3)
 
 
