@@ -11,7 +11,7 @@ from dd_jax.report.markup import Markup, element, join
 
 _WIDTH, _HEIGHT = 480, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 40, 40
-_BUCKETS = 240
+_BUCKETS = 180
 _MARKED = 60  # points, up to which each gets a dot
 _LOG_FROM = 20.0  # ratio of the ends, from which the axis is logarithmic
 
@@ -42,10 +42,10 @@ class Curve(NamedTuple):
   """A curve thin enough to draw; gaps are NaN.
 
   Attributes:
-    step: float64 `[p]`.
-    value: float64 `[p]`: the mean of the steps around.
-    low: float64 `[p]`: the least of them.
-    high: float64 `[p]`: the greatest of them.
+    step: float64 `[p]`: the last of the steps summed up.
+    value: float64 `[p]`: their mean.
+    low: float64 `[p]`: the least.
+    high: float64 `[p]`: the greatest.
   """
 
   step: np.ndarray
@@ -107,7 +107,7 @@ def thin(points: np.ndarray, buckets: int = _BUCKETS) -> Curve:
   seen = np.add.reduceat(known.astype(float), edges)
   total = np.add.reduceat(np.where(known, value, 0.0), edges)
   return Curve(
-    np.add.reduceat(step, edges) / np.diff([*edges, len(step)]),
+    np.maximum.reduceat(step, edges),
     np.divide(total, seen, out=np.full(buckets, np.nan), where=seen > 0),
     np.fmin.reduceat(value, edges),
     np.fmax.reduceat(value, edges),
@@ -246,23 +246,23 @@ def _down(y: Axis) -> Callable[[Any], Any]:
 
 def _y_ticks(y: Axis) -> list[Markup]:
   parts = []
-  for tick in y.ticks:
+  for tick, name in zip(y.ticks, _told_ticks(y.ticks), strict=True):
     at = round(float(_down(y)(tick)), 1)
     parts.append(_line(_LEFT, at, _WIDTH - _RIGHT, at, 'rule'))
-    parts.append(_text(_LEFT - 8, at + 4.5, 'end', _tick(tick)))
+    parts.append(_text(_LEFT - 8, at + 4.5, 'end', name))
   return parts
 
 
 def _x_ticks(x: Axis) -> list[Markup]:
   floor = _HEIGHT - _BOTTOM
   parts = [_line(_LEFT, floor, _WIDTH - _RIGHT, floor, 'base')]
-  for tick in x.ticks:
+  for tick, name in zip(x.ticks, _told_ticks(x.ticks), strict=True):
     at = round(float(_across(x)(tick)), 1)
     # A label at the right end would leave the picture if it were centred.
     anchor = 'end' if at > _WIDTH - 28 else 'middle'
     near = _WIDTH - 4 if anchor == 'end' else at
     parts.append(_line(at, floor, at, floor + 4, 'base'))
-    parts.append(_text(near, floor + 19, anchor, _tick(tick)))
+    parts.append(_text(near, floor + 19, anchor, name))
   parts.append(_text(_WIDTH - _RIGHT, _HEIGHT - 5, 'end', 'outer step'))
   return parts
 
@@ -341,11 +341,16 @@ def _text(
   return element('text', {'class': kind, **place}, content)
 
 
+def _told_ticks(ticks: tuple[float, ...]) -> list[str]:
+  """Returns the labels of an axis, all in one unit: 0, 5k, 10k."""
+  top = max(map(abs, ticks), default=0.0)
+  if top >= 1e4 and all(tick >= 100 for tick in ticks if tick):
+    unit, letter = (1e6, 'M') if top >= 1e6 else (1e3, 'k')
+    return [f'{t / unit:g}{letter}' if t else '0' for t in ticks]
+  return [_tick(tick) for tick in ticks]
+
+
 def _tick(value: float) -> str:
-  size = abs(value)
-  if size >= 1e9 or 0 < size < 1e-4:
+  if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
     return f'{value:.0e}'.replace('e-0', 'e-').replace('e+0', 'e')
-  for unit, letter in ((1e6, 'M'), (1e3, 'k')):
-    if size >= (unit if unit == 1e6 else 1e4):
-      return f'{value / unit:g}{letter}'
-  return f'{value:,.10g}'
+  return f'{value:,.10g}'.replace('-', formats.MINUS)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MINUS = '\N{MINUS SIGN}'
 _TITLES = {
   'bptt': 'BPTT',
   'cafe': 'CAFE',
@@ -96,7 +97,7 @@ def signed(value: float) -> str:
   rounded = f'{abs(value):.1f}'
   if rounded == '0.0':
     return rounded
-  return ('+' if value > 0 else '\N{MINUS SIGN}') + rounded
+  return ('+' if value > 0 else MINUS) + rounded
 
 
 def listing(items: Sequence[object]) -> str:

@@ -7,11 +7,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from dd_jax.report import pictures
+from dd_jax.report import formats, pictures
 from dd_jax.report.markup import Markup, element, join
 
 _BYTES = 600_000  # of encoded images on either side of the comparison
 _PIXELS = 1_500_000  # up to which images are enlarged
+_ORDER = ' Distilled above, what it started from below.'
 _CELLS = 120_000  # entries of an embedded label matrix
 
 
@@ -67,6 +68,7 @@ def figure(images: Images) -> Markup:
     'div',
     {
       'class': f'gallery {kind}',
+      'style': f'--name:{_name_width(images.class_names)}ch',
       'tabindex': 0,
       'role': 'group',
       'aria-label': 'Distilled images by class',
@@ -197,6 +199,10 @@ def _block(block: Block, encoding: Encoding, card: bool) -> Markup:
   return element('figure', {'class': 'class'}, name, *drawn)
 
 
+def _name_width(class_names: tuple[str, ...]) -> int:
+  return max(6, min(16, 1 + max(map(len, class_names), default=0)))
+
+
 def _heads(start: bool) -> Markup:
   names = ['Class', 'Distilled', *(['Started from'] if start else [])]
   cells = [element('span', {}, name) for name in names]
@@ -217,7 +223,9 @@ def _caption(
     parts.append('Compressed for this page.')
   if shown < n or encoding.quality != 'exact':
     parts.append('All of them, exactly, are in distilled.png.')
-  return element('p', {'class': 'caption'}, ' '.join(parts))
+  order = '' if cards or images.start is None else _ORDER
+  narrow = element('span', {'class': 'narrow'}, order)
+  return element('p', {'class': 'caption'}, ' '.join(parts), narrow)
 
 
 def _thinned(label: np.ndarray) -> np.ndarray:
@@ -229,11 +237,16 @@ def _thinned(label: np.ndarray) -> np.ndarray:
 def _matrix_image(
   shown: np.ndarray, height: float, shape: tuple[int, ...]
 ) -> Markup:
+  # A browser shrinks wide matrices smoothly; their rows must stay sharp.
+  wide = len(shown) > 400
+  cell = (math.ceil(height) if wide else 1, 1)
   light, dark = (
-    data_uri(pictures.encode(pictures.label_matrix(shown, dark=on), 'exact'))
+    data_uri(
+      pictures.encode(pictures.label_matrix(shown, cell=cell, dark=on), 'exact')
+    )
     for on in (False, True)
   )
-  smooth = ' smooth' if len(shown) > 400 else ''
+  smooth = ' smooth' if wide else ''
   picture = element(
     'picture',
     {},
@@ -267,7 +280,7 @@ def _matrix_names(class_names: tuple[str, ...], height: float) -> Markup:
 
 def _scale(label: np.ndarray) -> Markup:
   limit = pictures.label_scale(label)
-  names = (f'\N{MINUS SIGN}{limit:.3g}', '0', f'{limit:.3g}')
+  names = (f'{formats.MINUS}{limit:.3g}', '0', f'{limit:.3g}')
   bars = [
     element(
       'span', {'class': f'bar {mode}', 'style': _gradient(mode == 'dark')}

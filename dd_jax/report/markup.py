@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _VOID = frozenset({'br', 'hr', 'img', 'link', 'meta', 'source'})
 # Neither XML nor a reader can do anything with these.
@@ -66,7 +66,7 @@ def table(
   )
 
 
-def definitions(rows: list[tuple[str, object]]) -> Markup:
+def definitions(rows: Sequence[tuple[object, object]]) -> Markup:
   """Returns a definition list of the rows that have a value."""
   pairs = [
     element('div', {}, element('dt', {}, name), element('dd', {}, value))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dd_jax.report import curves, formats, gallery, scores
-from dd_jax.report.markup import Markup, definitions, element
+from dd_jax.report.markup import Markup, definitions, element, join
 from dd_jax.report.style import SHEET
 
 # No scripts, and no images but those inside: whatever a class is called.
@@ -202,20 +202,21 @@ def _notes(result: Mapping[str, Any]) -> Markup:
   if not notes:
     return Markup('')
   items = [element('li', {}, note) for note in notes]
-  return _section(
-    'To know first', '', element('ul', {'class': 'notes'}, *items)
-  )
+  return _section('Notes', '', element('ul', {'class': 'notes'}, *items))
 
 
 def _scores(result: Mapping[str, Any]) -> Markup:
+  protocol = _protocol(result)
   name = formats.title(result.get('method', 'This set'))
-  own = scores.read(name, result.get('test_accuracy'), own=True)
-  found = [own] + [
+  found = [scores.read(name, result.get('test_accuracy'), own=True)]
+  found += [
     scores.read(formats.title(key), entry)
     for key, entry in _mapping(result.get('baselines')).items()
+    # A score under another protocol is no comparison.
+    if _mapping(entry).get('protocol', protocol) == protocol
   ]
   rows = [score for score in found if score is not None]
-  shown = scores.comparison(rows, _protocol(result)) if rows else Markup('')
+  shown = scores.comparison(rows, protocol) if rows else Markup('')
   return _section('Scores', _selection(result), shown, _others(result))
 
 
@@ -292,8 +293,8 @@ def _part(title: str, *content: Markup) -> Markup:
 
 def _time(result: Mapping[str, Any]) -> Markup:
   spent = _mapping(result.get('seconds'))
-  rows: list[tuple[str, object]] = [
-    (str(name).capitalize(), formats.duration(value))
+  rows: list[tuple[object, object]] = [
+    (join(_swatch(name), name.capitalize()), formats.duration(value))
     for name, value in spent.items()
   ]
   peak = formats.size(result.get('peak_memory_bytes'))
@@ -301,10 +302,18 @@ def _time(result: Mapping[str, Any]) -> Markup:
 
 
 def _time_bar(result: Mapping[str, Any]) -> Markup:
-  spent = map(formats.number, _mapping(result.get('seconds')).values())
-  known = [value for value in spent if value]
-  parts = [element('span', {'style': f'flex:{value:.4f}'}) for value in known]
+  spent = _mapping(result.get('seconds')).items()
+  known = [(name, formats.number(value)) for name, value in spent]
+  parts = [
+    element('span', {'class': name, 'style': f'flex:{value:.4f}'})
+    for name, value in known
+    if value
+  ]
   return element('div', {'class': 'stack', 'aria-hidden': 'true'}, *parts)
+
+
+def _swatch(name: str) -> Markup:
+  return element('i', {'class': f'swatch {name}'})
 
 
 def _data(result: Mapping[str, Any]) -> Markup:
@@ -314,7 +323,7 @@ def _data(result: Mapping[str, Any]) -> Markup:
   rows: list[tuple[str, object]] = [
     ('Name', found.get('name', _dataset(result))),
     *((f'{str(k).capitalize()} images', formats.count(v)) for k, v in splits),
-    ('SHA-256', _code(found.get('sha256'))),
+    ('SHA-256', _hash(found.get('sha256'))),
   ]
   given = result.get('preprocessing')
   steps = definitions(
@@ -336,7 +345,7 @@ def _reproduce(result: Mapping[str, Any]) -> Markup:
   return _section(
     'Reproduce',
     'One click selects the whole command.' if command else '',
-    element('pre', {}, element('code', {}, command)) if command else Markup(''),
+    element('pre', {}, _words(command)) if command else Markup(''),
     _config(result.get('config')),
     _folded('Seed and versions', '', definitions(rows)),
   )
@@ -345,11 +354,12 @@ def _reproduce(result: Mapping[str, Any]) -> Markup:
 def _config(config: object) -> Markup:
   flat = _flatten('config', config) if isinstance(config, Mapping) else []
   rows: list[tuple[str, object]] = [(k, _code(_value(v))) for k, v in flat]
-  hint = ' · each can be set as --config.FIELD=VALUE'
+  example = element('code', {}, '--config.FIELD=VALUE')
+  hint = join(' · set one by ', example)
   return _folded('Resolved config', hint, definitions(rows))
 
 
-def _folded(title: str, hint: str, content: Markup) -> Markup:
+def _folded(title: str, hint: object, content: Markup) -> Markup:
   if not content:
     return content
   summary = element('summary', {}, title, element('span', {}, hint))
@@ -375,6 +385,20 @@ def _value(value: object) -> str:
 
 def _code(value: object) -> Markup:
   return element('code', {}, value) if value else Markup('')
+
+
+def _hash(value: object) -> Markup:
+  return element('code', {'class': 'hash'}, value) if value else Markup('')
+
+
+def _words(command: object) -> Markup:
+  """Returns a command that breaks between its words, not after a hyphen."""
+  parts = re.split(r'(\s+)', str(command))
+  return element(
+    'code',
+    {},
+    *(part if part.isspace() else element('span', {}, part) for part in parts),
+  )
 
 
 def _foot() -> Markup:

@@ -279,17 +279,20 @@ def overview(
   k = len(class_names)
   each = images_per_class(len(image), k)
   columns = 10 if each in (None, 1) else class_columns(each or 1)
-  room = 1100 // (columns * image.shape[2])
+  room = min(
+    1100 // (columns * image.shape[2]),
+    math.isqrt(4_000_000 // max(1, math.prod(image.shape[:3]))),
+  )
   scale = max(1, min(room, math.ceil(96 / image.shape[1])))
-  drawn = class_grid(image, k, scale=scale)
+  below = each == 1 and k <= columns
+  drawn = _named_columns(class_grid(image, k, scale=scale), below, class_names)
   blocks = each is not None and each > 1 and len(drawn) >= 16 * k
   names = list(class_names) if blocks else []
   left = annotate(drawn, title='Distilled', row_names=names)
   if start is None:
     return _frame(left)
-  right = annotate(
-    class_grid(start, k, scale=scale), title='Started from', row_names=[]
-  )
+  drawn = _named_columns(class_grid(start, k, scale=scale), below, class_names)
+  right = annotate(drawn, title='Started from', row_names=[])
   return _frame(side_by_side(left, right))
 
 
@@ -365,9 +368,27 @@ def _legend(scale: float) -> np.ndarray:
   image = Image.new('RGB', (340, 44), 'white')
   image.paste(Image.fromarray(bar), (70, 22))
   draw = ImageDraw.Draw(image)
-  draw.text((64, 28), f'\N{MINUS SIGN}{scale:.3g}', '#555c68', font, anchor='rm')
-  draw.text((277, 28), f'{scale:.3g}', '#555c68', font, anchor='lm')
+  end = f'{scale:.3g}'
+  # Pillow's own font has no minus sign.
+  draw.text((64, 28), '-' + end, '#555c68', font, anchor='rm')
+  draw.text((277, 28), end, '#555c68', font, anchor='lm')
   draw.text((170, 10), '0', '#555c68', font, anchor='mm')
+  return np.asarray(image)
+
+
+def _named_columns(
+  picture: np.ndarray, named: bool, names: tuple[str, ...]
+) -> np.ndarray:
+  """Writes names below the columns of a picture, if asked to."""
+  if not named:
+    return picture
+  h, w, _ = picture.shape
+  image = Image.new('RGB', (w, h + 24), 'white')
+  image.paste(Image.fromarray(picture), (0, 0))
+  draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+  for i, name in enumerate(names):
+    x = (i + 0.5) * w / len(names)
+    draw.text((x, h + 12), name[:12], '#555c68', font, anchor='mm')
   return np.asarray(image)
 
 

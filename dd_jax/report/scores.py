@@ -48,14 +48,9 @@ def comparison(scores: list[Score], protocol: str) -> Markup:
   axis = _axis(ordered)
   own = next((score.mean for score in scores if score.own), None)
   rows = [_row(score, axis, own) for score in ordered]
-  names = ('', '', 'Accuracy, %', 'Runs', 'Difference')
-  kinds = ('name', 'plot', 'score', 'seeds', 'difference')
-  heads = [
-    element(
-      'th', {'scope': 'col', 'class': kind}, _ticks(axis) if i == 1 else name
-    )
-    for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
-  ]
+  names = ('', _ticks(axis), 'Runs', 'Accuracy, %', 'Difference')
+  kinds = ('name', 'plot', 'seeds', 'score', 'difference')
+  heads = map(_head, names, kinds)
   return element(
     'table',
     {'class': 'scores'},
@@ -71,15 +66,16 @@ def others(scores: list[tuple[str, Score]]) -> Markup:
   Args:
     scores: each with the name of its protocol.
   """
-  heads = ('Score', 'Protocol', 'Accuracy, %', 'Runs')
+  heads = ('Score', 'Protocol', 'Runs', 'Accuracy, %')
+  kinds = ('name', 'name', 'seeds', 'score')
   rows = [
     element(
       'tr',
       {},
       element('th', {'scope': 'row'}, score.name),
-      element('td', {}, element('code', {}, protocol)),
+      element('td', {'class': 'name'}, element('code', {}, protocol)),
+      element('td', {'class': 'seeds'}, len(score.values) or 1),
       element('td', {'class': 'score'}, _accuracy(score)),
-      element('td', {}, len(score.values) or 1),
     )
     for protocol, score in scores
   ]
@@ -90,7 +86,7 @@ def others(scores: list[tuple[str, Score]]) -> Markup:
     element(
       'thead',
       {},
-      element('tr', {}, *(element('th', {'scope': 'col'}, h) for h in heads)),
+      element('tr', {}, *map(_head, heads, kinds)),
     ),
     element('tbody', {}, *rows),
   )
@@ -98,6 +94,10 @@ def others(scores: list[tuple[str, Score]]) -> Markup:
 
 def _accuracy(score: Score) -> str:
   return formats.accuracy({'mean': score.mean, 'std': score.std}) or ''
+
+
+def _head(name: object, kind: str) -> Markup:
+  return element('th', {'scope': 'col', 'class': kind}, name)
 
 
 def _row(score: Score, axis: curves.Axis, own: float | None) -> Markup:
@@ -109,8 +109,8 @@ def _row(score: Score, axis: curves.Axis, own: float | None) -> Markup:
     element(
       'td', {'class': 'plot', 'aria-hidden': 'true'}, _track(score, axis)
     ),
-    element('td', {'class': 'score'}, _accuracy(score)),
     element('td', {'class': 'seeds'}, len(score.values) or 1),
+    element('td', {'class': 'score'}, _accuracy(score)),
     element('td', {'class': 'difference'}, behind),
   )
 

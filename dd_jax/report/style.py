@@ -40,7 +40,7 @@ border-bottom:1px solid var(--line)}
 dl>div:last-child{border-bottom:0}
 dt{color:var(--muted);flex:none}
 dd{text-align:right;overflow-wrap:anywhere;min-width:0}
-.hero dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));
+.hero dl{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));
 gap:18px 28px}
 .hero dl>div{display:block;border:0;padding:0}
 .hero dt{font-size:14px}
@@ -61,8 +61,9 @@ tbody tr:last-child>*{border-bottom:0}
 th:last-child,td:last-child{padding-right:0}
 .scores td,.scores thead th{text-align:right;white-space:nowrap}
 .scores .plot{width:46%;padding-left:12px}
-.scores .score{font-weight:600}
-.scores .own>*{font-weight:650}
+.scores td.score{font-weight:600}
+.scores td.name,.scores th.name{text-align:left}
+.scores .own .name{font-weight:650}
 .scores+.scores{margin-top:28px}
 .track,.ticks{position:relative;display:block;height:18px}
 .track::before{content:'';position:absolute;left:0;right:0;top:50%;
@@ -79,12 +80,11 @@ background:var(--muted);opacity:.35}
 .notes{list-style:none;padding:0;margin:0}
 .notes li{border-left:3px solid var(--warm);padding:6px 0 6px 16px;
 margin-bottom:10px;max-width:76ch;overflow-wrap:anywhere}
-.gallery{max-height:760px;overflow:auto;padding:2px}
-.gallery img{display:block;height:auto;max-width:100%}
-.rows .class{display:grid;align-items:center;gap:6px 24px;padding:6px 0;
-grid-template-columns:minmax(56px,max-content) 1fr 1fr}
-.rows .class{grid-template-columns:108px 1fr 1fr}
-.rows.alone .class{grid-template-columns:108px 1fr}
+.gallery{max-height:max(600px,86vh);overflow:auto;padding:2px}
+.gallery img{display:block;height:auto;max-width:100%;background:var(--line)}
+.rows .class{display:grid;align-items:center;gap:6px 24px;padding:3px 0}
+.rows .class{grid-template-columns:var(--name) 1fr 1fr}
+.rows.alone .class{grid-template-columns:var(--name) 1fr}
 .rows figcaption,.heads{font-size:14px}
 figcaption{color:var(--muted);overflow-wrap:anywhere}
 .rows .heads{position:sticky;top:-2px;background:var(--page);z-index:1;
@@ -97,6 +97,7 @@ gap:24px 20px}
 gap:6px}
 .cards.alone .class{grid-template-columns:minmax(0,96px)}
 .cards figcaption{grid-column:1/-1;order:2;font-size:14px;line-height:1.3}
+.narrow{display:none}
 .caption,.axis{color:var(--muted);font-size:14px;margin-top:12px}
 .axis{margin-top:6px;font-size:13px}
 .matrix{display:grid;grid-template-columns:auto minmax(0,1fr);gap:0 12px}
@@ -115,15 +116,20 @@ outline:1px solid var(--line)}
 .marks{display:flex;justify-content:space-between;font-size:13px;
 color:var(--muted);margin-top:4px}
 .stack{display:flex;height:12px;gap:2px;margin:4px 0 12px}
-.stack span{border-radius:2px;min-width:2px;background:var(--accent)}
-.stack span:nth-child(1){opacity:.4}
-.stack span:nth-child(3){background:var(--warm)}
+.stack span{border-radius:2px;min-width:2px}
+.swatch{display:inline-block;width:10px;height:10px;border-radius:2px;
+margin-right:9px}
+.compile{background:var(--muted)}.distil{background:var(--accent)}
+.evaluate{background:var(--warm)}
 pre{background:var(--soft);border:1px solid var(--line);border-radius:8px;
 padding:16px 18px;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6;
 font-size:14px;user-select:all;-webkit-user-select:all}
+pre span{display:inline-block;max-width:100%}
+.hash{display:inline-block;max-width:32.5ch;font-size:12px}
 details{margin-top:20px;border-top:1px solid var(--line);padding-top:14px}
 summary{cursor:pointer;font-weight:650}
 summary span{color:var(--muted);font-weight:400}
+summary code{white-space:nowrap}
 summary:focus-visible,.gallery:focus-visible{outline:2px solid var(--accent);
 outline-offset:4px;border-radius:4px}
 details dl{margin-top:12px;columns:2;column-gap:56px;font-size:14px}
@@ -139,7 +145,7 @@ main{padding-top:32px}section{padding-top:40px}
 .hero dl{grid-template-columns:1fr 1fr}
 .scores .plot,.scores .seeds{display:none}
 .rows .class,.rows.alone .class{grid-template-columns:minmax(0,1fr)}
-.rows .heads{display:none}
+.rows .heads{display:none}.narrow{display:inline}
 .rows .class{padding:10px 0}
 .rows figcaption{color:var(--ink);font-weight:600}
 .matrix ol{max-width:76px;font-size:12px}
@@ -149,7 +155,7 @@ details dl{columns:1}
 body{font-size:11pt}main{padding-top:0}
 .gallery{max-height:none;overflow:visible}
 section,figure,tr{break-inside:avoid}
-.track span,.stack span,.bar,.pixels{-webkit-print-color-adjust:exact;
+.track span,.stack span,.swatch,.bar,.pixels{-webkit-print-color-adjust:exact;
 print-color-adjust:exact}
 }
 """
