@@ -1,14 +1,16 @@
 """Checkpoints: the state of a run on disk, atomic and checked. Owns Orbax.
 
-One folder per step. It becomes visible only once complete, so a kill at any
+One folder per step. It gets its name only once complete, so a kill at any
 moment leaves the previous one. It holds the arrays, and as JSON the identity of
-the run, a note (durations, messages: nothing that the arrays depend on), and a
-checksum of every array.
+the run, a note (durations, messages: nothing that the arrays depend on), and
+the checksum of every file: a damaged one is named before Orbax meets it.
 """
 
 import contextlib
 import errno
+import json
 import logging
+import os
 import pathlib
 import shutil
 import time
@@ -18,12 +20,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import orbax.checkpoint as ocp
 
 from dd_jax.types import PyTree, UserError
 
-_DAMAGED = 'damaged-'
+_ARRAYS = 'arrays'
+_ABOUT = 'about.json'
+_PARTIAL = '.partial'
 
 
 class Restored(NamedTuple):
@@ -40,6 +43,10 @@ class Restored(NamedTuple):
   tree: PyTree
   note: dict[str, Any]
   messages: tuple[str, ...]
+
+
+class _Damaged(Exception):
+  """A checkpoint is not what was written; names the file."""
 
 
 class Checkpointer:
@@ -110,15 +117,16 @@ class Checkpointer:
     self._last_save = time.monotonic()
     if step in self._steps():
       return
-    leaves = _raw_leaves(tree)
-    about = {'identity': self._identity, 'note': dict(note or {}),
-             'leaves': _describe(tree), 'checksums': _checksums(leaves)}
-    arrays = {_name(i): x for i, x in enumerate(leaves) if x.size}
-    args = ocp.args.Composite(arrays=ocp.args.StandardSave(arrays),
-                              about=ocp.args.JsonSave(about))
-    with full_disk(self.directory), self._manager() as manager:
-      manager.save(step, args=args, force=True)
-      manager.wait_until_finished()
+    with full_disk(self.directory):
+      partial = self._make_partial(step)
+      _write_arrays(partial / _ARRAYS, tree)
+      _write_about(partial, {
+        'identity': self._identity, 'note': dict(note or {}),
+        'leaves': _describe(tree), 'files': _checksums(partial)})
+      os.rename(partial, self.directory / str(step))
+      _sync(self.directory)
+    for old in sorted(self._steps())[:-self._keep]:
+      shutil.rmtree(self.directory / str(old), ignore_errors=True)
 
   def restore(self, like: PyTree) -> Restored | None:
     """Reads the newest checkpoint that is intact.
@@ -138,18 +146,14 @@ class Checkpointer:
     for step in sorted(self._steps(), reverse=True):
       try:
         tree, note = self._read(step, like)
-      except UserError:
-        raise
-      except Exception as error:  # whatever a damaged file makes Orbax raise
-        messages.append(f'the checkpoint {self.directory / str(step)} is '
-                        f'damaged ({_first_line(error)}), skipped')
+      except _Damaged as error:
+        messages.append(f'skipped a damaged checkpoint: {error}')
         continue
       self._set_aside(above=step)
       return Restored(step, tree, note, tuple(messages))
     if messages:
-      raise UserError(
-        f'{messages[0].removesuffix(", skipped")}, and no earlier one is '
-        'intact: start anew with --overwrite or another --workdir')
+      raise UserError(f'{messages[0]}; no other one is intact: start anew '
+                      'with --overwrite or another --workdir')
     return None
 
   def _steps(self) -> list[int]:
@@ -157,21 +161,21 @@ class Checkpointer:
       return []
     return [int(p.name) for p in self.directory.iterdir() if p.name.isdigit()]
 
+  def _make_partial(self, step: int) -> pathlib.Path:
+    self.directory.mkdir(parents=True, exist_ok=True)
+    for left_over in self.directory.glob('*' + _PARTIAL):
+      shutil.rmtree(left_over)
+    partial = self.directory / f'{step}{_PARTIAL}'
+    partial.mkdir()
+    return partial
+
   def _read(self, step: int, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
-    with self._manager() as manager:
-      about = manager.restore(
-        step, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
-      self._check_identity(about['identity'])
-      self._check_structure(step, about['leaves'], _describe(like))
-      abstract = [_abstract(x) for x in jax.tree.leaves(like)]
-      wanted = {_name(i): x for i, x in enumerate(abstract) if x.size}
-      arrays = manager.restore(step, args=ocp.args.Composite(
-        arrays=ocp.args.StandardRestore(wanted))).arrays if wanted else {}
-    leaves = [arrays.get(_name(i), jnp.zeros(x.shape, x.dtype))
-              for i, x in enumerate(abstract)]
-    if _checksums(leaves) != about['checksums']:
-      raise ValueError('its arrays do not have the checksums noted')
-    return _unraw(leaves, like), about['note']
+    folder = self.directory / str(step)
+    about = _read_about(folder)
+    self._check_identity(about['identity'])
+    self._check_structure(step, about['leaves'], _describe(like))
+    _check_files(folder, about['files'])
+    return _read_arrays(folder / _ARRAYS, like), about['note']
 
   def _check_identity(self, saved: dict[str, Any]) -> None:
     ours = self._identity
@@ -188,7 +192,7 @@ class Checkpointer:
   def _check_structure(
     self, step: int, saved: list[list[str]], ours: list[list[str]]
   ) -> None:
-    differing = [(a, b) for a, b in zip(saved, ours) if a != b]
+    differing = [(a, b) for a, b in zip(saved, ours, strict=False) if a != b]
     if not differing and len(saved) == len(ours):
       return
     a, b = differing[0] if differing else (len(saved), len(ours))
@@ -201,18 +205,9 @@ class Checkpointer:
     # Their steps will be saved anew; the damaged files stay for inspection.
     for step in self._steps():
       if step > above:
-        aside = self.directory / f'{_DAMAGED}{step}'
+        aside = self.directory / f'damaged-{step}'
         shutil.rmtree(aside, ignore_errors=True)
         (self.directory / str(step)).rename(aside)
-
-  @contextlib.contextmanager
-  def _manager(self) -> Iterator[ocp.CheckpointManager]:
-    options = ocp.CheckpointManagerOptions(
-      max_to_keep=self._keep, enable_async_checkpointing=False,
-      cleanup_tmp_directories=True)
-    with _silence(), ocp.CheckpointManager(
-      self.directory, options=options) as manager:
-      yield manager
 
 
 @contextlib.contextmanager
@@ -266,34 +261,8 @@ def _flat(tree: Any, prefix: str = '') -> dict[str, Any]:
   return {prefix[:-1]: value}
 
 
-def _name(i: int) -> str:
-  return f'{i:05d}'
-
-
 def _is_key(x: Any) -> bool:
   return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
-
-
-def _raw_leaves(tree: PyTree) -> list[jax.Array]:
-  """The leaves, PRNG keys as the integers that they are."""
-  return [jax.random.key_data(x) if _is_key(x) else jnp.asarray(x)
-          for x in jax.tree.leaves(tree)]
-
-
-def _unraw(leaves: list[jax.Array], like: PyTree) -> PyTree:
-  """Undoes `_raw_leaves`, in new buffers."""
-  target, structure = jax.tree.flatten(like)
-  return structure.unflatten([
-    jax.random.wrap_key_data(x, impl=jax.random.key_impl(y)) if _is_key(y)
-    else jnp.copy(x) for x, y in zip(leaves, target, strict=True)])
-
-
-def _abstract(x: Any) -> jax.ShapeDtypeStruct:
-  if _is_key(x):
-    raw = jax.eval_shape(jax.random.key_data, x)
-    return jax.ShapeDtypeStruct(raw.shape, raw.dtype)
-  sharding = getattr(x, 'sharding', None)
-  return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
 
 def _describe(tree: PyTree) -> list[list[str]]:
@@ -302,12 +271,103 @@ def _describe(tree: PyTree) -> list[list[str]]:
           for path, x in jax.tree.leaves_with_path(tree)]
 
 
-def _checksums(leaves: list[jax.Array]) -> list[int]:
-  # reshape first: a view as bytes needs an axis.
-  arrays = [np.ascontiguousarray(np.asarray(x)).reshape(-1) for x in leaves]
-  return [zlib.crc32(x.view(np.uint8)) for x in arrays]
+def _orbax() -> ocp.Checkpointer:
+  return ocp.Checkpointer(ocp.StandardCheckpointHandler())
 
 
-def _first_line(error: Exception) -> str:
-  lines = str(error).strip().splitlines() or [type(error).__name__]
-  return lines[0][:120]
+def _write_arrays(path: pathlib.Path, tree: PyTree) -> None:
+  """Writes the leaves by number: PRNG keys as integers, none that is empty."""
+  leaves = [jax.random.key_data(x) if _is_key(x) else jnp.asarray(x)
+            for x in jax.tree.leaves(tree)]
+  arrays = {f'{i:05d}': x for i, x in enumerate(leaves) if x.size}
+  if arrays:
+    with _silence(), _orbax() as checkpointer:
+      checkpointer.save(path, arrays)
+
+
+def _read_arrays(path: pathlib.Path, like: PyTree) -> PyTree:
+  """Undoes `_write_arrays`, in new buffers."""
+  leaves, structure = jax.tree.flatten(like)
+  wanted = {f'{i:05d}': _abstract(x) for i, x in enumerate(leaves) if x.size}
+  arrays = {}
+  if wanted:
+    with _silence(), _orbax() as checkpointer:
+      arrays = checkpointer.restore(path, wanted)
+  return jax.tree.unflatten(structure, [
+    _own(arrays.get(f'{i:05d}'), x) for i, x in enumerate(leaves)])
+
+
+def _abstract(x: Any) -> jax.ShapeDtypeStruct:
+  raw = jax.eval_shape(jax.random.key_data, x) if _is_key(x) else x
+  sharding = getattr(x, 'sharding', None)
+  return jax.ShapeDtypeStruct(raw.shape, raw.dtype, sharding=sharding)
+
+
+def _own(x: jax.Array | None, like: Any) -> jax.Array:
+  """A copy of what Orbax read, which may share its buffer; None is empty."""
+  if x is None:
+    return jnp.zeros(like.shape, like.dtype)
+  x = jnp.copy(x)
+  if not _is_key(like):
+    return x
+  return jax.random.wrap_key_data(x, impl=_key_impl(like))
+
+
+def _key_impl(like: Any) -> Any:
+  """The generator of a key of which only the type is known."""
+  found: list[Any] = []
+  jax.eval_shape(lambda key: found.append(jax.random.key_impl(key)), like)
+  return found[0]
+
+
+def _write_about(folder: pathlib.Path, about: dict[str, Any]) -> None:
+  """Writes the JSON of a checkpoint with its own checksum."""
+  text = json.dumps(about)
+  with (folder / _ABOUT).open('w') as f:
+    json.dump({'about': text, 'checksum': zlib.crc32(text.encode())}, f)
+    f.flush()
+    os.fsync(f.fileno())
+
+
+def _read_about(folder: pathlib.Path) -> dict[str, Any]:
+  path = folder / _ABOUT
+  try:
+    outer = json.loads(path.read_text())
+    if zlib.crc32(outer['about'].encode()) != outer['checksum']:
+      raise ValueError('checksum')
+    return json.loads(outer['about'])
+  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    what = 'unreadable' if path.exists() else 'missing'
+    raise _Damaged(f'{path} is {what}') from error
+
+
+def _checksums(folder: pathlib.Path) -> dict[str, int]:
+  """CRC-32 of every file under `folder`, by relative path."""
+  return {str(path.relative_to(folder)): _crc(path)
+          for path in sorted(folder.rglob('*')) if path.is_file()}
+
+
+def _check_files(folder: pathlib.Path, expected: dict[str, int]) -> None:
+  for name, checksum in expected.items():
+    path = folder / name
+    if not path.is_file():
+      raise _Damaged(f'{path} is missing')
+    if _crc(path) != checksum:
+      raise _Damaged(f'{path} does not have the content that was written')
+
+
+def _crc(path: pathlib.Path) -> int:
+  value = 0
+  with path.open('rb') as f:
+    while block := f.read(2**20):
+      value = zlib.crc32(block, value)
+  return value
+
+
+def _sync(folder: pathlib.Path) -> None:
+  """Makes a rename in `folder` survive a loss of power."""
+  descriptor = os.open(folder, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

@@ -76,7 +76,7 @@ class Result(NamedTuple):
   notes: tuple[str, ...]
 
 
-class Interrupted(Exception):  # noqa: N818  (an event, not an error)
+class Interrupted(Exception):
   """SIGINT or SIGTERM stopped the run; where it can, it left a checkpoint.
 
   A binary prints it and leaves with `exit_status`, by `os._exit`: a compilation
@@ -618,7 +618,7 @@ class _HostFeed:
       _Block(block, self._placement.replicate(jnp.int32(first))))
 
 
-class _Stop(Exception):  # noqa: N818
+class _Stop(Exception):
   """A signal, on its way from where it was noticed to `distill`."""
 
   def __init__(self, signum: int) -> None:

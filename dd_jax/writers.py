@@ -106,13 +106,14 @@ class _Lines:
     with full_disk(self._path):
       self._file.write(''.join(_line(r) for r in rows))
       self._file.flush()
+      os.fsync(self._file.fileno())  # no checkpoint may outlive its rows
     self._last = rows[-1]['step']
 
   def close(self) -> None:
-    if self._file is not None:
+    file, self._file = self._file, None
+    if file is not None:
       with full_disk(self._path):
-        self._file.close()
-      self._file = None
+        file.close()
 
   def _rows_up_to(self, step: int) -> list[str]:
     if not self._path.exists():

@@ -152,7 +152,6 @@ def test_it_is_the_plain_loop():
 def test_every_chunk_length_gives_the_same_bits(rows, monkeypatch):
   whole = run(40)
   recorder = Recorder()
-  monkeypatch.setattr(driver.np, 'iinfo', np.iinfo)
   monkeypatch.setattr(driver._Run, '_boundary',
                       lambda self: min(40, self.step + rows))
   cut = run(40, writers=[recorder])
@@ -348,7 +347,7 @@ def test_a_nan_loss_stops_the_run(tmp_path):
 
 def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
   def update(key, step, state, batch):
-    state, metrics = toy().update(key, step, state, batch)
+    state, _ = toy().update(key, step, state, batch)
     bad = jnp.where(step == 6, jnp.nan, 0.0)
     return state._replace(image=state.image + bad), {'loss': jnp.float32(1)}
 
