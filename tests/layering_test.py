@@ -14,6 +14,7 @@ PACKAGE = ROOT / 'dd_jax'
 # Lowest first. A module imports from its own floor and from those below.
 FLOORS = (
   'types',
+  'files',
   'data',
   'augment',
   'networks',
