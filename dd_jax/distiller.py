@@ -127,6 +127,7 @@ def from_loss(
     'data': optimizer,
     'extra': extra_optimizer or optax.set_to_zero(),
   }
+  move = advance or _older
   transform = optax.partition(optimizers, {'data': 'data', 'extra': 'extra'})
 
   def decode(params: PyTree, constants: PyTree) -> Learned:
@@ -145,7 +146,7 @@ def from_loss(
     key: Key, step: jax.Array, state: State, batch: PyTree
   ) -> tuple[State, Metrics]:
     k_pick, k_loss, k_advance, k_put = jax.random.split(key, 4)
-    slot, model = models.pick(k_pick, state.models) if models else (None, None)
+    slot, model = models.pick(k_pick, state.models) if models else (0, None)
 
     def objective(params: PyTree) -> tuple[jax.Array, Metrics]:
       learned = decode(params, state.constants)
@@ -161,9 +162,12 @@ def from_loss(
     members = state.models
     if models and model is not None:
       learned = decode(params, state.constants)
-      context = Context(k_advance, step, model)
-      model = _advanced(models, advance, learned, batch, context)
-      members = models.put(k_put, members, slot, model)
+      moved = jax.lax.cond(
+        models.retiring(model),
+        lambda: model,
+        lambda: move(learned, batch, Context(k_advance, step, model)),
+      )
+      members = models.put(k_put, members, slot, moved)
     metrics = {'loss': value, 'grad_norm': optax.tree.norm(gradient), **metrics}
     return state._replace(
       params=params, opt_state=opt_state, models=members
@@ -175,22 +179,11 @@ def from_loss(
   return Distiller(init, sample, update, distilled)
 
 
-def _advanced(
-  models: ModelSource,
-  advance: Advance | None,
-  learned: Learned,
-  batch: PyTree,
-  context: Context,
-) -> Model:
-  """The network in use, one step on."""
-  model = context.model
-  if advance is None:
-    return model._replace(age=model.age + 1)
-  return jax.lax.cond(
-    models.retiring(model),
-    lambda: model,
-    lambda: advance(learned, batch, context),
-  )
+def _older(learned: Learned, batch: PyTree, context: Context) -> Model:
+  """The network in use, untouched but one step older."""
+  del learned, batch
+  assert context.model is not None
+  return context.model._replace(age=context.model.age + 1)
 
 
 def fresh_buffers(tree: PyTree) -> PyTree:

@@ -30,8 +30,8 @@ class ModelSource(NamedTuple):
   """
 
   init: Callable[[Key, Source], PyTree]
-  pick: Callable[[Key, PyTree], tuple[jax.Array, Model]]
-  put: Callable[[Key, PyTree, jax.Array, Model], PyTree]
+  pick: Callable[[Key, PyTree], tuple[jax.Array | int, Model]]
+  put: Callable[[Key, PyTree, jax.Array | int, Model], PyTree]
   retiring: Callable[[Model], jax.Array]
 
 
@@ -58,7 +58,8 @@ def pool(
   def init(key: Key, source: Source) -> PyTree:
     del source
     keys = jax.random.split(key, size)
-    members = jax.lax.map(lambda k: fresh_model(network, optimizer, k), keys)
+    fresh = lambda k: fresh_model(network, optimizer, k)
+    members = jax.jit(lambda keys: jax.lax.map(fresh, keys))(keys)
     return members._replace(
       age=jnp.arange(size, dtype=jnp.int32) * max_age // size
     )
@@ -70,7 +71,9 @@ def pool(
   def retiring(model: Model) -> jax.Array:
     return model.age >= max_age
 
-  def put(key: Key, models: PyTree, slot: jax.Array, model: Model) -> PyTree:
+  def put(
+    key: Key, models: PyTree, slot: jax.Array | int, model: Model
+  ) -> PyTree:
     model = jax.lax.cond(
       retiring(model),
       lambda: fresh_model(network, optimizer, key),

@@ -11,8 +11,8 @@ PyTree: TypeAlias = Any
 """Any nesting of tuples, lists, dicts and dataclasses of arrays."""
 Metrics: TypeAlias = dict[str, jax.Array]
 """Scalars under fixed names."""
-Kernel: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]
-"""`(x1 [n, ...], x2 [m, ...]) -> K [n, m]`."""
+Kernel: TypeAlias = Callable[[jax.Array, jax.Array | None], jax.Array]
+"""`(x1 [n, ...], x2 [m, ...]) -> K [n, m]`; None stands for `x1` again."""
 Augment: TypeAlias = Callable[[Key, jax.Array], jax.Array]
 """`(key, images [n, h, w, c]) -> images`; same key, same transform."""
 

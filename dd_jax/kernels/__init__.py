@@ -1,9 +1,12 @@
 """Kernels: exact NNGP and NTK, and the ridge regression on them."""
 
+from collections.abc import Callable
+
 from dd_jax.kernels.dense import dense_kernel
 from dd_jax.kernels.ridge import Ridge, predict, solve
+from dd_jax.types import Kernel
 
-KERNELS = {'dense': dense_kernel}
+KERNELS: dict[str, Callable[..., Kernel]] = {'dense': dense_kernel}
 """By name: `(get, *, ...) -> Kernel`."""
 
 __all__ = ['KERNELS', 'Ridge', 'dense_kernel', 'predict', 'solve']

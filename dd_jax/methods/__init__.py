@@ -1,1 +1,53 @@
-"""dd_jax.methods."""
+"""Methods of distillation, by name: a factory and the paper's settings.
+
+A new method is one new file with a factory and its `RECIPE`, and one line here.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from dd_jax.distiller import Distiller
+from dd_jax.methods import frepo, kip, selection
+
+
+class Method(NamedTuple):
+  """A method that can be named.
+
+  Attributes:
+    factory: makes the distiller. Parameters called after a part
+      (`parameterization`, `kernel`, `network`, `optimizer`, ...) get that part
+      of the configuration, built; the others are the method's settings, and
+      their defaults are the schema.
+    recipe: the paper's choice of parts, over `recipe.COMMON`.
+    summary: one line for `--help`.
+  """
+
+  factory: Callable[..., Distiller]
+  recipe: Mapping[str, Any]
+  summary: str
+
+
+METHODS: dict[str, Method] = {
+  'kip': Method(
+    kip.kip, kip.RECIPE, 'kernel inducing points (arXiv 2011.00050)'
+  ),
+  'label_solve': Method(
+    kip.label_solve,
+    kip.LABEL_SOLVE_RECIPE,
+    'real images, labels solved in closed form (arXiv 2011.00050)',
+  ),
+  'frepo': Method(
+    frepo.frepo,
+    frepo.RECIPE,
+    'neural feature regression with pooling (arXiv 2206.00719)',
+  ),
+} | {
+  name: Method(
+    functools.partial(selection.selection, select),
+    selection.RECIPE,
+    f'{name} selection of real images (baseline)',
+  )
+  for name, select in selection.SELECTIONS.items()
+}
+"""By name."""

@@ -165,3 +165,26 @@ def _with_flips(data: LabeledData) -> LabeledData:
     jnp.concatenate([data.image, data.image[:, :, ::-1]]),
     jnp.concatenate([data.label, data.label]),
   )
+
+
+RECIPE = {
+  'preprocessing': 'frepo',
+  'label_encoding': 'centred',
+  'parameterization': {'labels': 'free', 'label_rule': 'frepo'},
+  'network': {'name': 'frepo_convnet', 'width': 128, 'norm': 'batch'},
+  'optimizer': {
+    'name': 'lamb',
+    'learning_rate': 3e-4,
+    'schedule': 'cosine',
+    'final': 0.1,
+  },
+  'inner_optimizer': {'name': 'adam', 'learning_rate': 3e-4},
+  'num_steps': 500_000,
+  'validate_every': 10_000,
+  'evaluation': {
+    'protocol': 'frepo',
+    'others': ('krr-feature',),
+    'features': 'network',
+  },
+}
+"""The published settings (arXiv 2206.00719)."""

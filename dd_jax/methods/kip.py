@@ -185,3 +185,21 @@ def label_solve(
     return DistilledData(state.constants['image'], state.params['label'])
 
   return Distiller(init, sample, update, distilled)
+
+
+RECIPE = {
+  'label_encoding': 'centred',
+  'parameterization': {'labels': 'free'},
+  'optimizer': {'name': 'adam', 'learning_rate': 4e-2},
+  'num_steps': 2000,
+  'validate_every': 100,
+  'evaluation': {'protocol': 'krr-ntk'},
+}
+"""KIP's settings for fully connected kernels (arXiv 2011.00050)."""
+
+LABEL_SOLVE_RECIPE = {
+  'label_encoding': 'centred',
+  'num_steps': 0,  # one sweep
+  'evaluation': {'protocol': 'krr-ntk'},
+}
+"""Real images; one sweep of the training set."""

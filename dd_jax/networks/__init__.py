@@ -1,10 +1,16 @@
 """Learners, and the layers that they are built of."""
 
+from collections.abc import Callable
+
 from dd_jax.networks.convnet import ConvNet, convnet, frepo_convnet
 from dd_jax.networks.mlp import MLP, mlp
 from dd_jax.networks.network import Network, Outputs, from_flax
 
-NETWORKS = {'convnet': convnet, 'frepo_convnet': frepo_convnet, 'mlp': mlp}
+NETWORKS: dict[str, Callable[..., Network]] = {
+  'convnet': convnet,
+  'frepo_convnet': frepo_convnet,
+  'mlp': mlp,
+}
 """By name: `(image_shape, num_classes, *, ...) -> Network`."""
 
 __all__ = [

@@ -20,7 +20,7 @@ def pixels(
   labels: str = 'free',
   learn_images: bool = True,
   encoding: LabelEncoding | None = None,
-  label_scale: float = 1.0,
+  label_rule: str = 'plain',
 ) -> Parameterization:
   """Learns the pixels of `ipc` images per class, the labels, or both.
 
@@ -33,18 +33,19 @@ def pixels(
     learn_images: False learns the labels only.
     encoding: of the fixed or starting labels, for 'fixed' and 'free'; by
       default one-hot.
-    label_scale: multiplies them.
+    label_rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
 
   Raises:
     UserError: for an unknown `labels`, or where nothing is learned.
   """
-  _check(ipc, labels, learn_images)
+  _check(ipc, labels, label_rule, learn_images)
 
   def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
     image = start(key, source, ipc)
     index = jnp.repeat(jnp.arange(source.num_classes, dtype=jnp.int32), ipc)
     one_hot = jax.nn.one_hot(index, source.num_classes)
-    params, constants = {}, {}
+    params: dict[str, jax.Array] = {}
+    constants: dict[str, jax.Array] = {}
     (params if learn_images else constants)['image'] = image
     if labels == 'fixed':
       constants['class'] = index
@@ -59,7 +60,8 @@ def pixels(
 
   def encode(one_hot: jax.Array) -> jax.Array:
     encoded = encoding.encode(one_hot) if encoding else one_hot
-    return label_scale * encoded
+    scale = (one_hot.shape[-1] / 10) ** 0.5 if label_rule == 'frepo' else 1.0
+    return encoded / scale
 
   def decode(params: PyTree, constants: PyTree) -> LabeledData:
     stored = {**params, **constants}
@@ -81,10 +83,12 @@ def pixels(
   return Parameterization(init, decode)
 
 
-def _check(ipc: int, labels: str, learn_images: bool) -> None:
+def _check(ipc: int, labels: str, label_rule: str, learn_images: bool) -> None:
   allowed = ('fixed', 'free', 'simplex', 'logits')
   if labels not in allowed:
     raise UserError(f'labels={labels!r}: allowed are {list(allowed)}')
+  if label_rule not in ('plain', 'frepo'):
+    raise UserError(f"label_rule={label_rule!r}: allowed are 'plain', 'frepo'")
   if ipc < 1:
     raise UserError(f'ipc={ipc}: allowed are 1 and more')
   if labels == 'fixed' and not learn_images:

@@ -1,0 +1,157 @@
+"""The portable distilled set: one `.npz`, readable with NumPy alone.
+
+| key | what |
+|---|---|
+| `image` | float32 `[n, h, w, c]`, in model space |
+| `image_uint8` | uint8, the same, for looking at |
+| `label` | float32 `[n, k]`, in the encoding that the metadata names |
+| `step_size`, `temperature` | what a learner must also know, where learned |
+| `start_image_uint8` | uint8: what the images started from |
+| `preprocess_*` | the fitted preprocessing and its inverse |
+| `metadata` | JSON: method, data, class names, budget, config, seed, versions |
+
+It holds no path, date, duration or host: two equal runs give equal bytes.
+"""
+
+import hashlib
+import io
+import json
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dd_jax.data import preprocess
+from dd_jax.data.preprocess import Preprocessing
+from dd_jax.files import write_atomically
+from dd_jax.types import DistilledData, UserError
+
+FORMAT = 'dd_jax/1'
+_PREFIX = 'preprocess_'
+
+
+class Artifact(NamedTuple):
+  """A distilled set and all that makes it usable elsewhere.
+
+  Attributes:
+    data: NumPy arrays.
+    preprocessing: what real images must go through to meet `data.image`.
+    start_image: uint8 `[n, h, w, c]`, or None.
+    metadata: plain values, see the module docstring.
+  """
+
+  data: DistilledData
+  preprocessing: Preprocessing
+  start_image: np.ndarray | None
+  metadata: dict[str, Any]
+
+  @property
+  def image_uint8(self) -> np.ndarray:
+    """The images for looking at, uint8 `[n, h, w, c]`."""
+    return np.asarray(self.preprocessing.display(self.data.image))
+
+  @property
+  def class_names(self) -> tuple[str, ...]:
+    """In label order."""
+    return tuple(self.metadata['class_names'])
+
+
+def save(path: str | pathlib.Path, artifact: Artifact) -> None:
+  """Writes the artefact, atomically.
+
+  Raises:
+    UserError: the disk is full.
+  """
+  arrays = _arrays(artifact)
+  metadata = {**artifact.metadata, 'format': FORMAT, 'sha256': _digest(arrays)}
+  text = json.dumps(metadata, sort_keys=True, allow_nan=False)
+  buffer = io.BytesIO()
+  np.savez(buffer, metadata=np.asarray(text), **arrays)  # type: ignore[arg-type]
+  write_atomically(path, buffer.getvalue())
+
+
+def load(path: str | pathlib.Path) -> Artifact:
+  """Reads and verifies an artefact.
+
+  Raises:
+    UserError: the file is missing, truncated, corrupt or something else.
+  """
+  arrays = _read(path)
+  metadata = _metadata(path, arrays.pop('metadata', None))
+  if _digest(arrays) != metadata.pop('sha256', None):
+    raise UserError(f'{path}: its contents do not match its checksum')
+  metadata.pop('format')
+  fields = {k: arrays.get(k) for k in DistilledData._fields}
+  found = {
+    k.removeprefix(_PREFIX): v
+    for k, v in arrays.items()
+    if k.startswith(_PREFIX)
+  }
+  return Artifact(
+    DistilledData(**fields),  # type: ignore[arg-type]
+    preprocess.from_arrays(found),
+    arrays.get('start_image_uint8'),
+    metadata,
+  )
+
+
+def _arrays(artifact: Artifact) -> dict[str, np.ndarray]:
+  """Everything but the metadata, by key."""
+  arrays = {
+    k: np.asarray(v)
+    for k, v in artifact.data._asdict().items()
+    if v is not None
+  }
+  arrays['image_uint8'] = artifact.image_uint8
+  if artifact.start_image is not None:
+    arrays['start_image_uint8'] = np.asarray(artifact.start_image)
+  fitted = preprocess.to_arrays(artifact.preprocessing)
+  return arrays | {_PREFIX + k: v for k, v in fitted.items()}
+
+
+def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      return {k: file[k] for k in file.files}
+  except FileNotFoundError:
+    raise UserError(f'{path}: there is no such artefact') from None
+  except (
+    ValueError,
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    KeyError,
+    AttributeError,
+  ) as error:
+    raise UserError(
+      f'{path}: not a readable artefact (truncated, corrupt or another kind '
+      f'of file): {str(error).splitlines()[0] if str(error) else "empty"}'
+    ) from error
+
+
+def _metadata(
+  path: str | pathlib.Path, text: np.ndarray | None
+) -> dict[str, Any]:
+  try:
+    metadata = json.loads(str(text))
+  except json.JSONDecodeError:
+    metadata = None
+  if not isinstance(metadata, dict) or 'format' not in metadata:
+    raise UserError(f'{path}: an .npz file, but not an artefact of dd_jax')
+  if metadata['format'] != FORMAT:
+    raise UserError(
+      f'{path}: format {metadata["format"]!r}; this version reads {FORMAT!r}'
+    )
+  return metadata
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+  """SHA-256 of the arrays: names, types, shapes and bytes."""
+  digest = hashlib.sha256()
+  for name in sorted(arrays):
+    array = np.ascontiguousarray(arrays[name])
+    digest.update(f'{name} {array.dtype.str} {array.shape}'.encode())
+    digest.update(array.tobytes())
+  return digest.hexdigest()

@@ -1,0 +1,126 @@
+"""Training learners on a distilled set and testing them on real data."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax.data.source import HostSource, ResidentSource, Source
+from dd_jax.networks import Network
+from dd_jax.training import (
+  Loss,
+  epochs,
+  fresh_model,
+  train,
+  train_many,
+  train_step,
+)
+from dd_jax.types import Augment, Key, LabeledData, PyTree
+
+_CHUNK = 32
+_HOST_CHUNK = 1024
+
+
+class Recipe(NamedTuple):
+  """How a learner is trained on a distilled set.
+
+  Attributes:
+    network: the learner.
+    optimizer: with its schedule, counted in steps.
+    loss: `(logits, label) -> [n]`.
+    num_steps: optimiser steps.
+    batch_size: the whole set where that is smaller.
+    augment: of each batch, or None.
+  """
+
+  network: Network
+  optimizer: optax.GradientTransformation
+  loss: Loss
+  num_steps: int
+  batch_size: int
+  augment: Augment | None = None
+
+
+def trained(recipe: Recipe, key: Key, data: LabeledData) -> PyTree:
+  """Trains one fresh learner; returns its variables."""
+  k_init, k_data = jax.random.split(key)
+  model = fresh_model(recipe.network, recipe.optimizer, k_init)
+  batches, _ = epochs(k_data, data, recipe.batch_size, recipe.augment)
+
+  def step(model, batch):  # type: ignore[no-untyped-def]
+    return train_step(
+      recipe.network, recipe.optimizer, recipe.loss, model, batch
+    )
+
+  return train(step, model, batches, recipe.num_steps).variables
+
+
+def learner_test(
+  recipe: Recipe,
+) -> Callable[[Key, LabeledData, Source], jax.Array]:
+  """A test of fresh learners, compiled once for each shape.
+
+  Returns:
+    `(keys [m], data, test) -> accuracies in [0, 1] [m]`: trains a learner for
+    each key, which depends on that key alone, and tests it.
+  """
+
+  def predictor(variables: PyTree) -> Callable[[jax.Array], jax.Array]:
+    return lambda image: recipe.network.apply(variables, image)[0].logits
+
+  return test_trained(recipe, lambda variables, data: predictor(variables))
+
+
+def test_trained(
+  recipe: Recipe,
+  predictor: Callable[[PyTree, LabeledData], Callable[[jax.Array], jax.Array]],
+) -> Callable[[Key, LabeledData, Source], jax.Array]:
+  """As `learner_test`, for any way to predict with a trained learner.
+
+  Args:
+    recipe: how learners are trained.
+    predictor: `(variables, data) -> (image [n, h, w, c]) -> [n, k]`.
+  """
+
+  def one(key: Key, data: LabeledData, test: Source) -> jax.Array:
+    return source_accuracy(predictor(trained(recipe, key, data), data), test)
+
+  @jax.jit
+  def on_device(keys: Key, data: LabeledData, test: Source) -> jax.Array:
+    return train_many(lambda k: one(k, data, test), keys)
+
+  def run(keys: Key, data: LabeledData, test: Source) -> jax.Array:
+    if isinstance(test, ResidentSource):
+      return on_device(keys, data, test)
+    return jnp.stack([one(k, data, test) for k in keys])
+
+  return run
+
+
+def source_accuracy(
+  predict: Callable[[jax.Array], jax.Array], source: Source
+) -> jax.Array:
+  """Share of `source`'s examples that `predict` gets right, a scalar.
+
+  A resident source is read in chunks inside compiled code, a host source in
+  larger ones outside it.
+
+  Args:
+    predict: `(image [n, h, w, c]) -> [n, k]`.
+    source: real examples.
+  """
+  size = len(source)
+
+  def hits(indices: jax.Array) -> jax.Array:
+    batch = source.take(jnp.minimum(indices, size - 1))
+    right = predict(batch.image).argmax(-1) == batch.label.argmax(-1)
+    return jnp.sum(right & (indices < size))
+
+  if isinstance(source, HostSource):
+    starts = range(0, size, _HOST_CHUNK)
+    total = sum(hits(jnp.arange(i, i + _HOST_CHUNK)) for i in starts)
+    return jnp.asarray(total) / size
+  indices = jnp.arange(-(-size // _CHUNK) * _CHUNK).reshape(-1, _CHUNK)
+  return jnp.sum(jax.lax.map(hits, indices)) / size

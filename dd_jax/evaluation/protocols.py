@@ -1,0 +1,314 @@
+"""Named protocols: what is trained on a distilled set, and how it is scored.
+
+A figure means nothing without its protocol: the same set scores points apart
+under another. Each is a short factory here, by the name in the reports.
+
+| name | what is trained | source |
+|---|---|---|
+| `dc` | ConvNet-D3-W128, SGD, 300 epochs (1,000 with augmentation) | DC |
+| `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
+| `krr-ntk` | kernel ridge regression, exact NTK | KIP |
+| `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
+| `krr-feature` | ridge regression on features of `frepo`'s networks | FRePo |
+"""
+
+import difflib
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax import augment
+from dd_jax.data.labels import LabelEncoding
+from dd_jax.data.source import Source
+from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.regression import feature_test, kernel_test
+from dd_jax.kernels import Ridge, dense_kernel
+from dd_jax.losses import soft_cross_entropy, squared_error
+from dd_jax.networks import NETWORKS, Network
+from dd_jax.types import (
+  Augment,
+  DistilledData,
+  Kernel,
+  Key,
+  LabeledData,
+  PyTree,
+  UserError,
+)
+
+# FRePo's steps by set size; a size between two takes the next larger one's.
+_FREPO_STEPS = {
+  10: 1000,
+  100: 2000,
+  200: 20000,
+  400: 5000,
+  500: 5000,
+  1000: 10000,
+  2000: 40000,
+  5000: 40000,
+}
+
+
+Tester = Callable[[Key, LabeledData, Source], jax.Array]
+"""`(keys [m], data, test) -> accuracies in [0, 1] [m]`."""
+
+
+class Setting(NamedTuple):
+  """What a protocol may depend on.
+
+  Attributes:
+    dataset: its name: DC augments MNIST and nothing else.
+    image_shape: `(h, w, c)`.
+    num_classes: `k`.
+    label_encoding: of the distilled labels, 'one-hot' or 'centred'.
+    network: replaces the protocol's own learner, where given.
+    kernel: replaces the exact kernel; `(get) -> Kernel`.
+    ridge: of kernel and feature regression.
+    steps: replaces the protocol's own number of steps, where given.
+  """
+
+  dataset: str
+  image_shape: tuple[int, int, int]
+  num_classes: int
+  label_encoding: str = 'one-hot'
+  network: Network | None = None
+  kernel: Callable[..., Kernel] = dense_kernel
+  ridge: Ridge = Ridge(1e-6, 'trace')
+  steps: int | None = None
+
+
+class Protocol(NamedTuple):
+  """A way to score a distilled set.
+
+  Attributes:
+    name: as reports show it.
+    score: `(keys [m], data, test) -> accuracies in [0, 1]`, `[m]`; one learner
+      a key.
+    exact: nothing is random: one key is enough and there is no deviation.
+  """
+
+  name: str
+  score: Callable[[Key, DistilledData, Source], jax.Array]
+  exact: bool = False
+
+
+def dc(setting: Setting) -> Protocol:
+  """The protocol of DC (arXiv 2006.05929), with its augmentation of MNIST.
+
+  SGD at 0.01 with momentum 0.9 and weight decay 5e-4, batches of 256, for 301
+  epochs, 1,001 with augmentation; a tenth of the rate and a fresh momentum from
+  the middle on. Labels on the simplex are used as they are, any others by their
+  largest entry.
+  """
+  transform = augment.dc_mnist() if setting.dataset == 'mnist' else None
+  epochs = 300 if transform is None else 1000
+  network = setting.network or NETWORKS['convnet'](
+    setting.image_shape, setting.num_classes
+  )
+
+  @functools.cache
+  def tester(size: int) -> Tester:
+    return learner_test(
+      _dc_recipe(network, size, epochs, transform, setting.steps)
+    )
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    label = data.label
+    if setting.label_encoding != 'one-hot':
+      label = jax.nn.one_hot(label.argmax(-1), label.shape[-1])
+    support = LabeledData(data.image, label)
+    return tester(len(label))(keys, support, test)
+
+  return Protocol('dc', score)
+
+
+def _dc_recipe(
+  network: Network,
+  size: int,
+  epochs: int,
+  transform: Augment | None,
+  steps: int | None,
+) -> Recipe:
+  batch_size = min(256, size)
+  per_epoch = -(-size // batch_size)
+  num_steps = steps or (epochs + 1) * per_epoch
+  half = num_steps // 2 if steps else (epochs // 2 + 2) * per_epoch
+  optimizer = restarted_sgd(0.01, half, momentum=0.9, weight_decay=5e-4)
+  return Recipe(
+    network, optimizer, soft_cross_entropy, num_steps, batch_size, transform
+  )
+
+
+class RestartState(NamedTuple):
+  """State of `restarted_sgd`."""
+
+  step: jax.Array
+  momentum: PyTree
+
+
+def restarted_sgd(
+  step_size: float, restart: int, *, momentum: float, weight_decay: float
+) -> optax.GradientTransformation:
+  """SGD whose rate drops to a tenth at step `restart`, momentum from zero."""
+
+  def init(params: PyTree) -> RestartState:
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    return RestartState(jnp.zeros((), jnp.int32), zeros)
+
+  def update(
+    gradient: PyTree, state: RestartState, params: PyTree = None
+  ) -> tuple[PyTree, RestartState]:
+    kept = jnp.where(state.step == restart, 0.0, momentum)
+    rate = jnp.where(state.step < restart, step_size, 0.1 * step_size)
+    trace = jax.tree.map(
+      lambda g, p, m: kept * m + g + weight_decay * p,
+      gradient,
+      params,
+      state.momentum,
+    )
+    updates = jax.tree.map(lambda m: -rate * m, trace)
+    return updates, RestartState(state.step + 1, trace)
+
+  return optax.GradientTransformation(init, update)
+
+
+def frepo(setting: Setting) -> Protocol:
+  """FRePo's final evaluation (arXiv 2206.00719).
+
+  Adam at 3e-4, warmed up over 500 steps and annealed by a cosine to a
+  hundredth, batches of at most 500, squared error on the labels as learned, one
+  augmentation a step; the number of steps follows from the size of the set. The
+  learner is FRePo's ConvNet without normalisation.
+  """
+  tester = functools.cache(lambda n: learner_test(_frepo_recipe(setting, n)))
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    return tester(len(data.image))(keys, _centred(setting, data), test)
+
+  return Protocol('frepo', score)
+
+
+def krr_feature(setting: Setting) -> Protocol:
+  """Ridge regression on the features of networks that `frepo` trains."""
+  tester = functools.cache(
+    lambda n: feature_test(_frepo_recipe(setting, n), setting.ridge)
+  )
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    return tester(len(data.image))(keys, _centred(setting, data), test)
+
+  return Protocol('krr-feature', score)
+
+
+def _frepo_recipe(setting: Setting, size: int) -> Recipe:
+  colour = setting.image_shape[-1] == 3
+  strategy = ('flip_' if colour else '') + 'color_crop_rotate_translate_cutout'
+  network = setting.network or NETWORKS['frepo_convnet'](
+    setting.image_shape, setting.num_classes, norm='none'
+  )
+  num_steps = setting.steps or _frepo_steps(size)
+  schedule = optax.warmup_cosine_decay_schedule(
+    0.0, 3e-4, min(500, num_steps // 2), num_steps, 3e-6
+  )
+  return Recipe(
+    network,
+    optax.adam(schedule),
+    squared_error,
+    num_steps,
+    500,
+    augment.frepo(strategy),
+  )
+
+
+def _frepo_steps(size: int) -> int:
+  sizes = [n for n in sorted(_FREPO_STEPS) if n >= size]
+  return _FREPO_STEPS[sizes[0] if sizes else max(_FREPO_STEPS)]
+
+
+def _krr(get: str) -> Callable[[Setting], Protocol]:
+  def factory(setting: Setting) -> Protocol:
+    tester = kernel_test(setting.kernel(get), setting.ridge)
+
+    def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+      accuracy = tester(_centred(setting, data), test)
+      return jnp.broadcast_to(accuracy, (len(keys),))
+
+    return Protocol(f'krr-{get}', score, exact=True)
+
+  return factory
+
+
+def _centred(setting: Setting, data: DistilledData) -> LabeledData:
+  """Labels as regression wants them."""
+  label = data.label
+  if setting.label_encoding == 'one-hot':
+    label = LabelEncoding('centred').encode(label)
+  return LabeledData(data.image, label)
+
+
+PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
+  'dc': dc,
+  'frepo': frepo,
+  'krr-ntk': _krr('ntk'),
+  'krr-nngp': _krr('nngp'),
+  'krr-feature': krr_feature,
+}
+"""By name: `(Setting) -> Protocol`."""
+
+
+def protocol(name: str, setting: Setting) -> Protocol:
+  """The protocol of that name.
+
+  Raises:
+    UserError: there is none.
+  """
+  if name not in PROTOCOLS:
+    near = difflib.get_close_matches(name, PROTOCOLS, 1)
+    hint = f' (nearest: {near[0]})' if near else ''
+    raise UserError(
+      f'protocol={name!r}: unknown{hint}; allowed are {", ".join(PROTOCOLS)}'
+    )
+  return PROTOCOLS[name](setting)
+
+
+class Score(NamedTuple):
+  """Accuracy under a protocol, in percent.
+
+  Attributes:
+    protocol: its name.
+    mean: over learners.
+    std: sample standard deviation; None for a single or exact value.
+    values: one for each learner.
+  """
+
+  protocol: str
+  mean: float
+  std: float | None
+  values: tuple[float, ...]
+
+
+def evaluate(
+  protocol: Protocol,
+  key: Key,
+  data: DistilledData,
+  test: Source,
+  *,
+  num_learners: int = 5,
+) -> Score:
+  """Scores `data` on `test` with fresh learners, all together."""
+  count = 1 if protocol.exact else num_learners
+  accuracies = protocol.score(jax.random.split(key, count), data, test)
+  values = tuple(round(100 * float(a), 4) for a in accuracies)
+  return summary(protocol.name, values)
+
+
+def summary(name: str, values: tuple[float, ...]) -> Score:
+  """Mean and deviation of accuracies in percent."""
+  mean = sum(values) / len(values)
+  if len(values) == 1:
+    return Score(name, round(mean, 4), None, values)
+  square = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+  return Score(name, round(mean, 4), round(square**0.5, 4), values)

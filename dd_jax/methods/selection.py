@@ -1,0 +1,143 @@
+"""Selection baselines: real images, chosen and left as they are.
+
+The same artefact and the same scores as any method; `update` is the identity.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dd_jax.data import sampling
+from dd_jax.data.labels import LabelEncoding
+from dd_jax.data.source import Source
+from dd_jax.distiller import Distiller, State
+from dd_jax.parameterization.starts import (
+  check_counts,
+  class_members,
+  kmeans_indices,
+  real_indices,
+  take_images,
+)
+from dd_jax.types import DistilledData, Key, LabeledData, Metrics
+
+Features = Callable[[jax.Array], jax.Array]
+"""`(image [n, h, w, c]) -> [n, d]`."""
+Select = Callable[[Key, Source, int, Features], np.ndarray]
+"""`(key, source, ipc, features) -> int32 [k, ipc]`."""
+
+_CHUNK = 1000
+
+
+def selection(
+  select: Select,
+  ipc: int,
+  features: Features | None = None,
+  encoding: LabelEncoding = LabelEncoding('one-hot'),
+) -> Distiller:
+  """A method that keeps `ipc` real images of each class.
+
+  Args:
+    select: chooses them.
+    ipc: images per class.
+    features: what distances are measured in; by default pixels in model space.
+    encoding: of the labels.
+  """
+  measured = features or _pixels
+
+  def init(key: Key, source: Source) -> State:
+    index = select(key, source, ipc, measured)
+    image = take_images(source, index.reshape(-1))
+    label = jnp.repeat(jnp.arange(source.num_classes, dtype=jnp.int32), ipc)
+    return State({}, {'image': image, 'class': label})
+
+  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
+    del step
+    return sampling.uniform(key, source, 1)
+
+  def update(
+    key: Key, step: jax.Array, state: State, batch: LabeledData
+  ) -> tuple[State, Metrics]:
+    del key, step, batch
+    return state, {'loss': jnp.zeros(())}
+
+  def distilled(state: State) -> DistilledData:
+    classes = state.constants['class'].shape[0] // ipc
+    one_hot = jax.nn.one_hot(state.constants['class'], classes)
+    return DistilledData(state.constants['image'], encoding.encode(one_hot))
+
+  return Distiller(init, sample, update, distilled)
+
+
+def random(
+  key: Key, source: Source, ipc: int, features: Features
+) -> np.ndarray:
+  """Different examples of each class, drawn uniformly: int32 `[k, ipc]`."""
+  del features
+  return real_indices(key, source, ipc).astype(np.int32)
+
+
+def herding(
+  key: Key, source: Source, ipc: int, features: Features
+) -> np.ndarray:
+  """Greedy herding (Welling 2009) of each class: int32 `[k, ipc]`.
+
+  Each choice brings the mean of the chosen features nearest to the class mean;
+  nothing is chosen twice.
+  """
+  del key
+  check_counts(source, ipc)
+  chosen = [
+    members[_herd(_class_features(source, members, features), ipc)]
+    for members in class_members(source)
+  ]
+  return np.stack(chosen).astype(np.int32)
+
+
+def _herd(x: np.ndarray, count: int) -> np.ndarray:
+  mean, total = x.mean(0), np.zeros_like(x[0])
+  free = np.ones(len(x), bool)
+  rows = []
+  for i in range(count):
+    distance = np.sum((mean - (total + x) / (i + 1)) ** 2, 1)
+    row = int(np.argmin(np.where(free, distance, np.inf)))
+    free[row] = False
+    total += x[row]
+    rows.append(row)
+  return np.array(rows)
+
+
+def kmeans(
+  key: Key, source: Source, ipc: int, features: Features
+) -> np.ndarray:
+  """Examples nearest to the k-means centres of each class: `[k, ipc]`."""
+  return kmeans_indices(
+    key, source, ipc, lambda members: _class_features(source, members, features)
+  )
+
+
+def _class_features(
+  source: Source, members: np.ndarray, features: Features
+) -> np.ndarray:
+  """Features of the examples `members [m]`: float32 `[m, d]`."""
+  parts = [
+    np.asarray(features(take_images(source, members[i : i + _CHUNK])))
+    for i in range(0, len(members), _CHUNK)
+  ]
+  return np.concatenate(parts)
+
+
+def _pixels(image: jax.Array) -> jax.Array:
+  return image.reshape(image.shape[0], -1)
+
+
+SELECTIONS: dict[str, Select] = {
+  'random': random,
+  'herding': herding,
+  'kmeans': kmeans,
+}
+"""By name."""
+
+RECIPE = {'num_steps': 0, 'evaluation': {'protocol': 'dc'}}
+"""Nothing is learned."""

@@ -1,0 +1,339 @@
+"""A run as nested plain values, and the objects that they name.
+
+The signatures of the factories are the schema: a setting of a method, network,
+kernel or parameterization is a keyword parameter with a plain default, and its
+field in the configuration has the same name. Nothing is written twice, and an
+unknown field is refused with the nearest right name.
+"""
+
+import copy
+import difflib
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import optax
+
+from dd_jax import artifact, augment
+from dd_jax.data.labels import LabelEncoding, label_encoding
+from dd_jax.distiller import Distiller
+from dd_jax.kernels import KERNELS, Ridge
+from dd_jax.methods import METHODS
+from dd_jax.networks import NETWORKS, Network
+from dd_jax.parameterization import (
+  PARAMETERIZATIONS,
+  STARTS,
+  Start,
+  from_distilled,
+)
+from dd_jax.types import Augment, Kernel, UserError
+
+Config = dict[str, Any]
+"""Nested dicts of int, float, bool, str and tuples of str."""
+
+COMMON: Config = {
+  'dataset': 'digits',
+  'data_dir': '',
+  'image_size': 0,
+  'validation': 0.0,
+  'preprocessing': 'standardise',
+  'label_encoding': 'one-hot',
+  'ipc': 10,
+  'seed': 0,
+  'num_steps': 1000,
+  'validate_every': 100,
+  'method': {'name': 'kip'},
+  'parameterization': {'name': 'pixels', 'start': 'real'},
+  'kernel': {'name': 'dense', 'get': 'ntk'},
+  'network': {'name': 'convnet'},
+  'optimizer': {
+    'name': 'adam',
+    'learning_rate': 1e-2,
+    'schedule': 'constant',
+    'final': 0.0,
+  },
+  'inner_optimizer': {
+    'name': 'adam',
+    'learning_rate': 3e-4,
+    'schedule': 'constant',
+    'final': 0.0,
+  },
+  'augment': 'none',
+  'evaluation': {
+    'protocol': 'dc',
+    'others': (),
+    'learners': 5,
+    'network': {'name': ''},
+    'steps': 0,
+    'features': 'pixels',
+    'baselines': ('random', 'herding', 'kmeans'),
+    'validation_learners': 1,
+    'validation_steps': 0,
+    'validation_examples': 0,
+  },
+}
+"""Every run has these fields; zero and '' stand for "the default rule"."""
+
+_FACTORIES: dict[str, Mapping[str, Callable[..., Any]]] = {
+  'parameterization': PARAMETERIZATIONS,
+  'kernel': KERNELS,
+  'network': NETWORKS,
+}
+_OPTIMIZERS = {
+  'adam': optax.adam,
+  'adabelief': optax.adabelief,
+  'lamb': optax.lamb,
+  'sgd': optax.sgd,
+}
+_PLAIN = (int, float, bool, str)
+
+
+class Setting(NamedTuple):
+  """What the objects of a run depend on besides its configuration.
+
+  Attributes:
+    image_shape: `(h, w, c)`.
+    num_classes: `k`.
+    features: what a selection measures distances in, or None.
+  """
+
+  image_shape: tuple[int, int, int]
+  num_classes: int
+  features: Callable[..., Any] | None = None
+
+
+def default(method: str = 'kip') -> Config:
+  """The complete configuration of a method, with the paper's settings.
+
+  Raises:
+    UserError: there is no such method.
+  """
+  check_name('method', method, METHODS)
+  config = copy.deepcopy(COMMON)
+  config['method'] = {'name': method, **settings(METHODS[method].factory)}
+  update(config, METHODS[method].recipe, complete=False)
+  for section, factories in _FACTORIES.items():
+    name = config[section]['name']
+    config[section] = {**settings(factories[name]), **config[section]}
+  return config
+
+
+def update(
+  config: Config, changes: Mapping[str, Any], *, complete: bool = True
+) -> Config:
+  """Changes fields of `config` in place, and returns it.
+
+  Choosing another `name` for a part brings that part's own settings with it.
+
+  Args:
+    config: as `default` makes it.
+    changes: nested; every field must exist.
+    complete: also bring settings of newly named parts.
+
+  Raises:
+    UserError: an unknown field or a value of another type.
+  """
+  for field, value in changes.items():
+    if field in _FACTORIES and complete and 'name' in value:
+      _rename(config, field, value['name'])
+  _merge(config, changes, '', complete)
+  return config
+
+
+def settings(factory: Callable[..., Any]) -> Config:
+  """The plain keyword parameters of a factory and their defaults.
+
+  A `Ridge` shows as its value, a size that may be None as 0.
+  """
+  found = {}
+  for name, parameter in inspect.signature(factory).parameters.items():
+    value = parameter.default
+    if name in PARTS or value is inspect.Parameter.empty:
+      continue
+    if isinstance(value, Ridge):
+      found[name] = value.value
+    elif isinstance(value, _PLAIN):
+      found[name] = value
+    elif value is None and _optional_int(parameter.annotation):
+      found[name] = 0
+  return found
+
+
+def check_name(field: str, name: object, allowed: Mapping[str, Any]) -> None:
+  """Refuses a name that is not one of `allowed`.
+
+  Raises:
+    UserError: naming the nearest right one.
+  """
+  if name not in allowed:
+    near = difflib.get_close_matches(str(name), allowed, 1, 0.4)
+    hint = f' (did you mean {near[0]}?)' if near else ''
+    raise UserError(
+      f'{field}={name!r}: unknown{hint}; allowed are {", ".join(allowed)}'
+    )
+
+
+def build(config: Config, setting: Setting) -> Distiller:
+  """Makes the method that `config` describes.
+
+  Raises:
+    UserError: an unknown name or a value out of range.
+  """
+  section = config['method']
+  return _call(METHODS[section['name']].factory, section, config, setting)
+
+
+def build_network(section: Config, setting: Setting) -> Network:
+  """Makes the learner of a `network` section."""
+  check_name('network.name', section['name'], NETWORKS)
+  factory = NETWORKS[section['name']]
+  partial = functools.partial(factory, setting.image_shape, setting.num_classes)
+  return _call(partial, section, {}, setting)
+
+
+def build_kernel(section: Config, get: str | None = None) -> Kernel:
+  """Makes the kernel of a `kernel` section, by choice another of its kinds."""
+  check_name('kernel.name', section['name'], KERNELS)
+  factory = functools.partial(KERNELS[section['name']])
+  values = {k: v for k, v in section.items() if k != 'name'}
+  return factory(**{**values, 'get': get or values['get']})
+
+
+def build_optimizer(
+  section: Config, num_steps: int
+) -> optax.GradientTransformation:
+  """Makes an optimiser with its schedule over `num_steps`."""
+  check_name('optimizer.name', section['name'], _OPTIMIZERS)
+  rate: Any = section['learning_rate']
+  schedules = {
+    'constant': lambda: rate,
+    'cosine': lambda: optax.cosine_decay_schedule(
+      rate, max(1, num_steps), section['final']
+    ),
+  }
+  check_name('optimizer.schedule', section['schedule'], schedules)
+  if not rate > 0:
+    raise UserError(f'optimizer.learning_rate={rate}: must be above 0')
+  return _OPTIMIZERS[section['name']](schedules[section['schedule']]())
+
+
+def build_augment(text: str) -> Augment | None:
+  """Makes an augmentation of `none`, `flip`, or DSA operations."""
+  if text == 'none':
+    return None
+  return augment.flip if text == 'flip' else augment.dsa(text)
+
+
+def build_start(name: str) -> Start:
+  """A start by name, or from the images of an artefact's file."""
+  if name.endswith('.npz'):
+    return from_distilled(artifact.load(name).data)
+  check_name('parameterization.start', name, STARTS)
+  return STARTS[name]
+
+
+def _parameterization(config: Config, setting: Setting) -> Any:
+  section = config['parameterization']
+  check_name('parameterization.name', section['name'], PARAMETERIZATIONS)
+  factory = PARAMETERIZATIONS[section['name']]
+  return _call(factory, section, config, setting)
+
+
+def _encoding(config: Config, setting: Setting) -> LabelEncoding:
+  del setting
+  return label_encoding(config['label_encoding'])
+
+
+PARTS: dict[str, Callable[[Config, Setting], Any]] = {
+  'parameterization': _parameterization,
+  'kernel': lambda c, s: build_kernel(c['kernel']),
+  'network': lambda c, s: build_network(c['network'], s),
+  'optimizer': lambda c, s: build_optimizer(c['optimizer'], c['num_steps']),
+  'inner_optimizer': lambda c, s: build_optimizer(
+    c['inner_optimizer'], c['num_steps']
+  ),
+  'augment': lambda c, s: build_augment(c['augment']),
+  'start': lambda c, s: build_start(c['parameterization']['start']),
+  'encoding': _encoding,
+  'features': lambda c, s: s.features,
+  'ipc': lambda c, s: c['ipc'],
+}
+"""What a factory's parameter of that name is given."""
+
+
+def _call(
+  factory: Callable[..., Any], section: Config, config: Config, setting: Setting
+) -> Any:
+  """Calls a factory with its parts built and its settings converted."""
+  arguments = {}
+  for name, parameter in inspect.signature(factory).parameters.items():
+    if name in PARTS:
+      if config:
+        arguments[name] = PARTS[name](config, setting)
+    elif name in section:
+      arguments[name] = _convert(section[name], parameter.default)
+  return factory(**arguments)
+
+
+def _convert(value: Any, default: Any) -> Any:
+  if isinstance(default, Ridge):
+    return default._replace(value=value)
+  return None if default is None and value == 0 else value
+
+
+def _optional_int(annotation: Any) -> bool:
+  union = isinstance(annotation, types.UnionType)
+  return union and int in typing.get_args(annotation)
+
+
+def _rename(config: Config, section: str, name: str) -> None:
+  """Gives a part another factory, with that one's own settings."""
+  check_name(f'{section}.name', name, _FACTORIES[section])
+  kept = {k: config[section][k] for k in COMMON[section]}
+  fresh = settings(_FACTORIES[section][name])
+  config[section] = {**fresh, **kept, 'name': name}
+
+
+def _merge(
+  config: Config, changes: Mapping[str, Any], path: str, complete: bool
+) -> None:
+  for field, value in changes.items():
+    full = f'{path}{field}'
+    known = field in config
+    if not known and (complete or path in ('', 'evaluation.')):
+      if path != 'evaluation.network.':
+        raise UserError(_unknown_field(full, field, config))
+    old = config.get(field)
+    if isinstance(old, dict):
+      if not isinstance(value, Mapping):
+        raise UserError(f'{full}={value!r}: is a group of fields')
+      _merge(old, value, f'{full}.', complete)
+    else:
+      config[field] = _checked(full, value, old)
+
+
+def _checked(field: str, value: Any, old: Any) -> Any:
+  """`value` in the type of the field's present value."""
+  if (
+    old is None
+    or (isinstance(value, type(old))
+    and (isinstance(value, bool) == isinstance(old, bool)))
+  ):
+    return value
+  if isinstance(old, float) and isinstance(value, int):
+    return float(value)
+  if isinstance(old, tuple) and isinstance(value, list):
+    return tuple(value)
+  raise UserError(
+    f'{field}={value!r}: must be of type {type(old).__name__}, like {old!r}'
+  )
+
+
+def _unknown_field(full: str, field: str, config: Config) -> str:
+  near = difflib.get_close_matches(field, config, 1, 0.4)
+  hint = f' (did you mean {near[0]}?)' if near else ''
+  names = ', '.join(sorted(config))
+  return f'config.{full}: unknown field{hint}; allowed here are {names}'
