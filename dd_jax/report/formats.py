@@ -1,6 +1,7 @@
 """Numbers as a reader wants them."""
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ def title(name: object) -> str:
 
 def number(value: object) -> float | None:
   """Returns `value` as a finite float, or None where it is not one."""
-  if isinstance(value, bool) or not isinstance(value, (int, float)):
+  if isinstance(value, bool) or not isinstance(value, numbers.Real):
     return None
   return float(value) if math.isfinite(value) else None
 

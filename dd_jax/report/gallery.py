@@ -178,17 +178,16 @@ def _encoded(images: np.ndarray, encoding: Encoding) -> bytes:
 
 def _block(block: Block, encoding: Encoding, card: bool) -> Markup:
   many = len(block.image)
-  what = f'{many} images' if many > 1 else 'image'
   columns = pictures.class_columns(many)
   # As wide as looks good, and never wider than the space there is.
   width = 96 if card else min(columns * 46, 480)
-  sides = [('Distilled', block.image), ('Start of the', block.start)]
+  sides = [('distilled', block.image), ('starting', block.start)]
   drawn = [
     element(
       'img',
       {
         'src': data_uri(_encoded(side, encoding)),
-        'alt': f'{name} {what} of class {block.name}',
+        'alt': f'{many} {name} image{"s" * (many > 1)}: {block.name}',
         'style': f'width:{width}px',
       },
     )

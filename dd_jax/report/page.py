@@ -181,11 +181,20 @@ def _facts(report: Report) -> Markup:
 
 def _lead(result: Mapping[str, Any], baseline: str) -> str | None:
   own = scores.read('', result.get('test_accuracy'))
-  entry = _mapping(result.get('baselines')).get(baseline)
-  other = scores.read('', entry)
+  other = scores.read('', _comparable(result).get(baseline))
   if own is None or other is None:
     return None
   return f'{formats.signed(own.mean - other.mean)} points'
+
+
+def _comparable(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+  """Returns the baselines; a score under another protocol is no comparison."""
+  protocol = _protocol(result)
+  return {
+    str(name): entry
+    for name, entry in _mapping(result.get('baselines')).items()
+    if _mapping(entry).get('protocol', protocol) == protocol
+  }
 
 
 def _compression(report: Report) -> str | None:
@@ -211,9 +220,7 @@ def _scores(result: Mapping[str, Any]) -> Markup:
   found = [scores.read(name, result.get('test_accuracy'), own=True)]
   found += [
     scores.read(formats.title(key), entry)
-    for key, entry in _mapping(result.get('baselines')).items()
-    # A score under another protocol is no comparison.
-    if _mapping(entry).get('protocol', protocol) == protocol
+    for key, entry in _comparable(result).items()
   ]
   rows = [score for score in found if score is not None]
   shown = scores.comparison(rows, protocol) if rows else Markup('')

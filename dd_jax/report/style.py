@@ -85,10 +85,11 @@ margin-bottom:10px;max-width:76ch;overflow-wrap:anywhere}
 .rows .class{display:grid;align-items:center;gap:6px 24px;padding:3px 0}
 .rows .class{grid-template-columns:var(--name) 1fr 1fr}
 .rows.alone .class{grid-template-columns:var(--name) 1fr}
-.rows figcaption,.heads{font-size:14px}
+.rows figcaption{font-size:14px}
+.heads span{font-size:13px}
 figcaption{color:var(--muted);overflow-wrap:anywhere}
 .rows .heads{position:sticky;top:-2px;background:var(--page);z-index:1;
-color:var(--muted);font-size:13px;padding:8px 0;
+color:var(--muted);padding:6px 0;
 border-bottom:1px solid var(--line)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(174px,1fr));
 gap:24px 20px}
@@ -152,9 +153,15 @@ main{padding-top:32px}section{padding-top:40px}
 details dl{columns:1}
 }
 @media print{
-body{font-size:11pt}main{padding-top:0}
+@page{margin:16mm 14mm}
+body{font-size:10pt}main,footer{padding:0}
+section{padding-top:24pt}footer{padding-top:18pt}
+.hero{margin-top:16pt;padding:16pt 0}.notes li{margin-bottom:4pt}
+.charts,.split{grid-template-columns:1fr 1fr;gap:16pt 24pt}
+th,td,dl>div{padding-top:4pt;padding-bottom:4pt}
 .gallery{max-height:none;overflow:visible}
-section,figure,tr{break-inside:avoid}
+h2,h3,.lead{break-after:avoid}
+figure,tr,.charts,.matrix,.split>div,pre{break-inside:avoid}
 .track span,.stack span,.swatch,.bar,.pixels{-webkit-print-color-adjust:exact;
 print-color-adjust:exact}
 }

@@ -1,0 +1,264 @@
+"""The page: whole, balanced, escaped, small, and alone."""
+
+import html.parser
+import json
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dd_jax import report
+
+_VOID = {'br', 'hr', 'img', 'link', 'meta', 'source'}
+_EVIL = '</td><script>alert("x")</script><img src=http://e.vil/ onerror=x>'
+
+
+class _Page(html.parser.HTMLParser):
+  """Reads a page; fails where elements do not balance."""
+
+  def __init__(self, page: str):
+    super().__init__()
+    self.open: list[str] = []
+    self.tags: list[tuple[str, dict[str, str | None]]] = []
+    self.words: list[str] = []
+    self.feed(page)
+    self.close()
+    assert not self.open
+
+  def handle_starttag(
+    self, tag: str, attrs: list[tuple[str, str | None]]
+  ) -> None:
+    self.tags.append((tag, dict(attrs)))
+    if tag not in _VOID:
+      self.open.append(tag)
+
+  def handle_endtag(self, tag: str) -> None:
+    assert self.open.pop() == tag
+
+  def handle_data(self, data: str) -> None:
+    if self.open[-1:] != ['style']:
+      self.words.append(data)
+
+  @property
+  def text(self) -> str:
+    return ''.join(self.words)
+
+
+def _score(mean: float, std: float | None, protocol: str) -> dict[str, Any]:
+  values = [mean] if std is None else [mean - std, mean + std]
+  return {'protocol': protocol, 'mean': mean, 'std': std, 'values': values}
+
+
+def _result() -> dict[str, Any]:
+  return {
+    'method': 'kip',
+    'dataset': 'mnist',
+    'images_per_class': 2,
+    'stored_floats': 78400,
+    'stored_bytes': 313600,
+    'decoded_images': 20,
+    'protocol': 'krr-ntk',
+    'selection': 'best validation accuracy, at step 3',
+    'test_accuracy': _score(96.5, None, 'krr-ntk'),
+    'baselines': {
+      'random': _score(84.1, 0.9, 'krr-ntk'),
+      'herding': _score(88.4, 0.3, 'krr-ntk'),
+      'kmeans': _score(90.2, 0.5, 'krr-ntk'),
+    },
+    'other_scores': {'dc': _score(71.2, 1.3, 'dc')},
+    'steps': 4321,
+    'seconds': {'compile': 3.1, 'distil': 61.0, 'evaluate': 12.5},
+    'peak_memory_bytes': 1234567890,
+    'versions': {'dd_jax': '0.1.0', 'jax': '0.10.2'},
+    'seed': 17,
+    'command': 'python -m experiments.distill --dataset=mnist --seed=17',
+    'config': {'method': {'ridge': 1e-5, 'kernel': {'depth': 1}}},
+    'notes': ['The ridge was raised tenfold.'],
+    'data': {
+      'name': 'mnist',
+      'counts': {'train': 60000, 'test': 10000},
+      'sha256': 'ab' * 32,
+    },
+    'preprocessing': {'recipe': 'standardise'},
+  }
+
+
+def _images(n: int, side: int, channels: int) -> np.ndarray:
+  rng = np.random.default_rng(n)
+  return rng.integers(0, 256, (n, side, side, channels)).astype(np.uint8)
+
+
+def _page(
+  result: dict[str, Any],
+  *,
+  n: int = 20,
+  names: tuple[str, ...] = tuple('abcdefghij'),
+  start: bool = True,
+  metrics: int = 5,
+) -> str:
+  image = _images(n, 8, 1)
+  label = np.random.default_rng(0).normal(size=(n, len(names)))
+  rows = [{'step': i + 1, 'loss': 1 / (i + 1)} for i in range(metrics)]
+  scored = [{'step': i + 1, 'accuracy': 90.0 + i} for i in range(metrics)]
+  images = report.Images(image, image if start else None, names)
+  return report.render(report.Report(result, images, label, rows, scored))
+
+
+def test_every_field_is_told() -> None:
+  page = _Page(_page(_result()))
+  for said in (
+    *('KIP on MNIST', '96.5', 'krr-ntk', '2 per class', '60,000'),
+    *('best validation accuracy, at step 3', 'step 3', '+12.4 points'),
+    *('84.1 ± 0.9', '88.4 ± 0.3', '90.2 ± 0.5', '71.2 ± 1.3', 'dc'),
+    *('Random', 'Herding', 'k-means', '78,400', '306 KiB', '49.0'),
+    *('3.1 s', '1 min 1 s', '12.5 s', '1.1 GiB', '4,321', 'ab' * 32),
+    *('standardise', 'The ridge was raised tenfold.', '0.10.2', '17'),
+    *('config.method.kernel.depth', '1e-05', 'Loss', 'Validation accuracy'),
+    _result()['command'],
+  ):
+    assert said in page.text, said
+
+
+def test_nothing_is_loaded_from_a_network() -> None:
+  source = _page(_result())
+  page = _Page(source)
+  for tag, attributes in page.tags:
+    assert tag not in {'script', 'link', 'iframe', 'object'}
+    assert not any(name.startswith('on') for name in attributes)
+    for name in ('src', 'href', 'srcset', 'xlink:href'):
+      assert (attributes.get(name) or 'data:').startswith('data:')
+  assert 'http:' not in source and 'https:' not in source
+  assert '@import' not in source and 'url(' not in source
+  policy = [a.get('content') or '' for t, a in page.tags if t == 'meta']
+  assert any("default-src 'none'" in content for content in policy)
+
+
+def test_it_can_be_heard() -> None:
+  page = _Page(_page(_result()))
+  assert all(a.get('alt') for tag, a in page.tags if tag == 'img')
+  assert all(a.get('scope') for tag, a in page.tags if tag == 'th')
+  charts = [a for tag, a in page.tags if tag == 'svg']
+  assert len(charts) == 2 and all(a.get('aria-label') for a in charts)
+  assert [t for t, _ in page.tags if t == 'caption'] == ['caption'] * 2
+
+
+def test_what_users_say_is_escaped() -> None:
+  result = _result()
+  for name in ('method', 'selection', 'command', 'protocol', 'preprocessing'):
+    result[name] = _EVIL
+  result['notes'] = [_EVIL]
+  result['data'] = {'name': _EVIL, 'counts': {_EVIL: 3}, 'sha256': _EVIL}
+  result['baselines'][_EVIL] = _score(50.0, None, 'krr-ntk')
+  result['other_scores'][_EVIL] = _score(50.0, None, _EVIL)
+  result['seconds'][_EVIL] = 1.0
+  result['versions'] = {_EVIL: _EVIL}
+  result['config'] = {_EVIL: {_EVIL: _EVIL}}
+  source = _page(result, names=(_EVIL, 'b'))
+  page = _Page(source)
+  assert '<script' not in source and '<img src=http' not in source
+  assert page.text.count(_EVIL) > 10
+  assert all((a.get('src') or 'data:')[:5] == 'data:' for _, a in page.tags)
+
+
+def test_bare_results_still_make_a_page() -> None:
+  page = _Page(_page({}, start=False, metrics=0))
+  assert 'Not scored' in page.text
+  assert 'Nothing was optimised' in page.text
+  assert 'None' not in page.text and 'nan' not in page.text
+
+
+@pytest.mark.parametrize(
+  'name', [name for name in _result() if name != 'test_accuracy']
+)
+@pytest.mark.parametrize('absent', [True, False])
+def test_any_field_may_be_missing(name: str, absent: bool) -> None:
+  result = _result()
+  result[name] = None
+  if absent:
+    del result[name]
+  assert '96.5' in _Page(_page(result)).text
+
+
+def test_a_deviation_is_shown_where_there_is_one() -> None:
+  result = _result()
+  result['test_accuracy'] = _score(64.9, 3.5, 'krr-ntk')
+  page = _Page(_page(result))
+  assert '64.9% ± 3.5' in page.text
+  assert 'mean and deviation of 2 runs' in page.text
+
+
+def test_baselines_of_another_protocol_are_no_comparison() -> None:
+  result = _result()
+  result['baselines']['random'] = _score(12.3, None, 'dc')
+  page = _Page(_page(result))
+  assert '12.3' not in page.text
+  assert 'Against random' not in page.text
+
+
+@pytest.mark.parametrize(('n', 'k'), [(1, 10), (10, 10), (7, 3), (300, 100)])
+@pytest.mark.parametrize('start', [True, False])
+def test_any_number_of_images(n: int, k: int, start: bool) -> None:
+  names = tuple(f'name {i}' for i in range(k))
+  page = _Page(_page(_result(), n=n, names=names, start=start))
+  assert f'{n:,} distilled images' in page.text
+
+
+@pytest.mark.parametrize('metrics', [1, 2])
+def test_short_runs(metrics: int) -> None:
+  _Page(_page(_result(), metrics=metrics))
+
+
+def _write(folder: Path, image: np.ndarray, k: int, steps: int) -> list[Path]:
+  label = np.random.default_rng(0).normal(size=(len(image), k))
+  names = [f'class {i}' for i in range(k)]
+  loss = np.random.default_rng(0).exponential(size=steps)
+  metrics = [{'step': i + 1, 'loss': v} for i, v in enumerate(loss.tolist())]
+  scored = [{'step': i, 'accuracy': 9.0} for i in range(100, steps, 100)]
+  return report.write_report(
+    folder, _result(), image, image[::-1], label, names, metrics, scored
+  )
+
+
+@pytest.mark.parametrize(
+  ('n', 'side', 'k'), [(1000, 32, 10), (1000, 32, 100), (200, 128, 10)]
+)
+def test_large_sets_stay_small(
+  tmp_path: Path, n: int, side: int, k: int
+) -> None:
+  files = _write(tmp_path, _images(n, side, 3), k, 10)
+  page = tmp_path / 'report.html'
+  assert page.stat().st_size < 3_000_000
+  assert 'exactly, are in distilled.png' in _Page(page.read_text()).text
+  assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+def test_long_runs_stay_small_and_quick(tmp_path: Path) -> None:
+  begun = time.monotonic()
+  _write(tmp_path, _images(20, 8, 1), 10, 500_000)
+  assert time.monotonic() - begun < 30
+  assert (tmp_path / 'report.html').stat().st_size < 300_000
+  assert (tmp_path / 'curves.svg').stat().st_size < 100_000
+
+
+def test_write_report(tmp_path: Path) -> None:
+  files = _write(tmp_path, _images(20, 8, 1), 10, 50)
+  names = ['distilled.png', 'labels.png', 'curves.svg', 'report.html']
+  assert [path.name for path in files] == names
+  assert all(Image.open(path).width > 50 for path in files[:2])
+  ElementTree.fromstring(files[2].read_text())
+  _Page(files[3].read_text())
+
+
+def test_a_result_read_back_makes_the_same_page() -> None:
+  result = _result()
+  assert _page(json.loads(json.dumps(result))) == _page(result)
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+  with pytest.raises(OSError, match=re.escape('nowhere')):
+    _write(tmp_path / 'nowhere', _images(20, 8, 1), 10, 5)
