@@ -31,6 +31,8 @@ FLOORS = (
   'report',
   'checkpoint',
   'writers',
+  'interrupt',
+  'feed',
   'driver',
   'recipe',
   'api',
