@@ -24,6 +24,9 @@ def names() -> list[str]:
 def builder(name: str, data_dir: str | None) -> Any:
   """The TFDS builder of that name (`name` or `name/config`).
 
+  Prepared in whatever format it is; not prepared yet, it will be in the one
+  format that can be read without TensorFlow.
+
   Args:
     name: any name that TFDS knows or that is prepared in `data_dir`.
     data_dir: where TFDS keeps its data; None for its own choice.
@@ -35,11 +38,19 @@ def builder(name: str, data_dir: str | None) -> Any:
   tfds = _tfds()
   data_dir = None if data_dir is None else os.path.expanduser(data_dir)
   try:
+    made = tfds.builder(name, data_dir=data_dir)
+    if made.is_prepared():
+      return made
     return tfds.builder(name, data_dir=data_dir, file_format=_FORMAT)
   except tfds.core.DatasetNotFoundError as e:
     raise LookupError(name) from e
   except (ImportError, AssertionError, ValueError, OSError) as e:
     raise UserError(f'TFDS cannot open {name!r}: {_one_line(e)}') from e
+
+
+def is_readable(made: Any) -> bool:
+  """Whether a builder's format can be read without TensorFlow."""
+  return made.info.file_format.value == _FORMAT
 
 
 def prepare(made: Any, contents: Contents) -> None:
@@ -108,10 +119,10 @@ def _check_prepared(name: str, made: Any) -> None:
       f"data_dir='{made.data_dir_root}', file_format='{_FORMAT}')"
       '.download_and_prepare()"'
     )
-  found = made.info.file_format.value
-  if found != _FORMAT:
+  if not is_readable(made):
     raise UserError(
-      f'{made.data_dir} is stored as {found}, which only TensorFlow reads; '
+      f'{made.data_dir} is stored as {made.info.file_format.value}, which only '
+      'TensorFlow reads; '
       f'prepare {name} with file_format={_FORMAT!r} in another data_dir'
     )
 

@@ -33,6 +33,7 @@ from dd_jax.data.preprocess import Preprocessing, Zca
 from dd_jax.types import UserError
 
 _CHUNK_VALUES = 1 << 23
+_TINY = 1e-6
 _MAX_WHITENED = 12_288
 _UNIT_NOTE = (
   'this preprocessing throws away the mean and the norm of each image: '
@@ -145,7 +146,8 @@ def _statistics(
   # A second pass: the difference of two large sums would lose digits.
   square = sum(((x - mean) ** 2).sum((0, 1, 2)) for x in _unit_chunks(image))
   std = np.sqrt(square / max(1, count - recipe.unbiased))
-  return mean, np.where(std > 0, std, 1.0)
+  # A constant channel stays as it is.
+  return mean, np.where(std > _TINY, std, 1.0)
 
 
 def _mean_norm(
@@ -157,7 +159,7 @@ def _mean_norm(
     flat = _features(x, mean, std, unit_norm=False)
     flat = flat - flat.mean(1, keepdims=True)
     total += np.linalg.norm(flat, axis=1).sum()
-  return np.asarray(max(total / len(image), 1e-6))
+  return np.asarray(max(total / len(image), _TINY))
 
 
 def _fit_zca(
@@ -196,7 +198,9 @@ def _scales(
 ) -> tuple[np.ndarray, np.ndarray]:
   """What to multiply each principal direction by `[d]`, and those `[d, d]`."""
   d = len(covariance)
-  unit = np.trace(covariance) / d if recipe.ridge_relative else 1.0
+  unit = 1.0
+  if recipe.ridge_relative:
+    unit = max(np.trace(covariance) / d, _TINY**2)
   value, basis = linalg.eigh(covariance, overwrite_a=True, driver='evd')
   # Rounding can leave a null direction slightly below zero.
   scale = (np.maximum(value, 0) + recipe.ridge * unit) ** -0.5
@@ -212,7 +216,7 @@ def _features(
   x = ((x - mean) / std).reshape(len(x), -1)
   if unit_norm:
     x = x - x.mean(1, keepdims=True)
-    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-8)
+    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _TINY)
   return x
 
 

@@ -69,8 +69,12 @@ def _read(name: str, data_dir: str | None, image_size: int | None) -> Raw:
 def _original(name: str, data_dir: str | None) -> Raw:
   """Reads what TFDS has prepared; prepares it first where needed."""
   made = builders.builder(name, data_dir)
+  cache = os.path.join(made.data_dir_root, 'downloads', name)
+  if made.is_prepared() and not builders.is_readable(made):
+    # Left by TensorFlow; ours goes beside it.
+    beside = os.path.join(made.data_dir_root, 'array_record')
+    made = builders.builder(name, beside)
   if not made.is_prepared():
-    cache = os.path.join(made.data_dir_root, 'downloads', name)
     found = originals.download(name, originals.ORIGINALS[name], cache)
     builders.prepare(made, found)
   return builders.read(name, made)

@@ -30,7 +30,7 @@ class Contents(NamedTuple):
   """
 
   splits: Mapping[str, Columns]
-  names: Mapping[str, list[str]] = {}  # noqa: RUF012
+  names: Mapping[str, list[str]] = {}
 
 
 class Original(NamedTuple):

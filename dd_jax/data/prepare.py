@@ -33,7 +33,7 @@ class Prepared(NamedTuple):
 
 def prepare(
   dataset: datasets.Dataset,
-  name: str = 'standardise',
+  recipe: str | Preprocessing = 'standardise',
   *,
   budget_bytes: int = BUDGET_BYTES,
 ) -> Prepared:
@@ -46,13 +46,18 @@ def prepare(
 
   Args:
     dataset: the data set.
-    name: a recipe, one of `fitting.NAMES`.
+    recipe: one of `fitting.NAMES`, or one fitted before: an artefact's.
     budget_bytes: the most device memory for all three splits together.
 
   Raises:
     UserError: there is no such recipe, or it does not suit these images.
   """
-  preprocessing = fitting.fit(name, dataset.train.image, dataset=dataset.name)
+  if isinstance(recipe, Preprocessing):
+    preprocessing = recipe
+  else:
+    preprocessing = fitting.fit(
+      recipe, dataset.train.image, dataset=dataset.name
+    )
   fits = resident_bytes(dataset, preprocessing) <= budget_bytes
   place = _resident if fits else _hosted
   train, validation, test = (

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_TINY = 1e-8
+_TINY = 1e-6
 
 
 class Zca(NamedTuple):

@@ -9,7 +9,7 @@ def _arrays(n=60, k=3, shape=(4, 4), dtype=np.uint8):
   rng = np.random.RandomState(0)
   image = rng.randint(0, 256, (n, *shape)).astype(np.uint8)
   # The first pixel tells every example apart.
-  image[:, 0, 0] = np.arange(n)
+  image[:, 0, 0] = np.arange(n).reshape(n, *[1] * (len(shape) - 2))
   if dtype != np.uint8:
     image = (image / 255).astype(dtype)
   return image, np.arange(n) % k
@@ -188,5 +188,5 @@ def test_one_image_of_each_class_is_too_few_for_a_test_split():
 def test_unknown_names_get_the_nearest():
   with pytest.raises(UserError, match="did you mean 'digits'"):
     load.load('digit')
-  with pytest.raises(UserError, match='known are digits'):
+  with pytest.raises(UserError, match='Known are digits'):
     load.load('qqqqqqqq')
