@@ -7,7 +7,6 @@ the checksum of every file: a damaged one is named before Orbax meets it.
 """
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -22,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
+from dd_jax.files import full_disk, write_json
 from dd_jax.types import PyTree, UserError
 
 _ARRAYS = 'arrays'
@@ -91,7 +91,8 @@ class Checkpointer:
       raise UserError(
         f'{self.directory} holds the checkpoints of an earlier run: continue '
         'it with --resume, discard it with --overwrite, or choose another '
-        '--workdir')
+        '--workdir'
+      )
 
   def latest_step(self) -> int | None:
     """The newest complete checkpoint, or None."""
@@ -120,12 +121,18 @@ class Checkpointer:
     with full_disk(self.directory):
       partial = self._make_partial(step)
       _write_arrays(partial / _ARRAYS, tree)
-      _write_about(partial, {
-        'identity': self._identity, 'note': dict(note or {}),
-        'leaves': _describe(tree), 'files': _checksums(partial)})
+      _write_about(
+        partial,
+        {
+          'identity': self._identity,
+          'note': dict(note or {}),
+          'leaves': _describe(tree),
+          'files': _checksums(partial),
+        },
+      )
       os.rename(partial, self.directory / str(step))
       _sync(self.directory)
-    for old in sorted(self._steps())[:-self._keep]:
+    for old in sorted(self._steps())[: -self._keep]:
       shutil.rmtree(self.directory / str(old), ignore_errors=True)
 
   def restore(self, like: PyTree) -> Restored | None:
@@ -152,8 +159,10 @@ class Checkpointer:
       self._set_aside(above=step)
       return Restored(step, tree, note, tuple(messages))
     if messages:
-      raise UserError(f'{messages[0]}; no other one is intact: start anew '
-                      'with --overwrite or another --workdir')
+      raise UserError(
+        f'{messages[0]}; no other one is intact: start anew '
+        'with --overwrite or another --workdir'
+      )
     return None
 
   def _steps(self) -> list[int]:
@@ -182,12 +191,15 @@ class Checkpointer:
     differing = [k for k in {**saved, **ours} if saved.get(k) != ours.get(k)]
     if not differing:
       return
-    what = ', '.join(f'{k} is {saved.get(k)!r} there and {ours.get(k)!r} here'
-                     for k in differing[:3])
+    what = ', '.join(
+      f'{k} is {saved.get(k)!r} there and {ours.get(k)!r} here'
+      for k in differing[:3]
+    )
     more = f' (and {len(differing) - 3} more)' if len(differing) > 3 else ''
     raise UserError(
       f'{self.directory} holds the checkpoint of another run: {what}{more}; '
-      'discard it with --overwrite, or choose another --workdir')
+      'discard it with --overwrite, or choose another --workdir'
+    )
 
   def _check_structure(
     self, step: int, saved: list[list[str]], ours: list[list[str]]
@@ -199,7 +211,8 @@ class Checkpointer:
     raise UserError(
       f'the checkpoint {self.directory / str(step)} holds {a} where this run '
       f'has {b}: it was written by another version; discard it with '
-      '--overwrite, or choose another --workdir')
+      '--overwrite, or choose another --workdir'
+    )
 
   def _set_aside(self, above: int) -> None:
     # Their steps will be saved anew; the damaged files stay for inspection.
@@ -211,36 +224,9 @@ class Checkpointer:
 
 
 @contextlib.contextmanager
-def full_disk(path: str | pathlib.Path) -> Iterator[None]:
-  """Turns "no space left on device", however it is said, into a `UserError`.
-
-  Args:
-    path: the file or folder to name.
-  """
-  try:
-    yield
-  except Exception as error:
-    if not _is_full_disk(error):
-      raise
-    raise UserError(
-      f'the disk that holds {path} is full: free some space and continue with '
-      '--resume, or choose another --workdir (what was written before is '
-      'intact)') from error
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-  while error is not None:
-    if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
-      return True
-    if 'No space left' in str(error):  # TensorStore says it in text only
-      return True
-    error = error.__cause__ or error.__context__
-  return False
-
-
-@contextlib.contextmanager
 def _silence() -> Iterator[None]:
   """Drops what Orbax logs below ERROR, and nothing else's."""
+
   def keep(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR or 'orbax' not in record.pathname
 
@@ -255,8 +241,11 @@ def _silence() -> Iterator[None]:
 def _flat(tree: Any, prefix: str = '') -> dict[str, Any]:
   """Nested JSON as dotted fields; tuples become lists."""
   if isinstance(tree, Mapping):
-    return {k: v for name, value in tree.items()
-            for k, v in _flat(value, f'{prefix}{name}.').items()}
+    return {
+      k: v
+      for name, value in tree.items()
+      for k, v in _flat(value, f'{prefix}{name}.').items()
+    }
   value = list(tree) if isinstance(tree, tuple) else tree
   return {prefix[:-1]: value}
 
@@ -267,8 +256,10 @@ def _is_key(x: Any) -> bool:
 
 def _describe(tree: PyTree) -> list[list[str]]:
   """Name, dtype and shape of every leaf."""
-  return [[jax.tree_util.keystr(path), str(x.dtype), str(list(x.shape))]
-          for path, x in jax.tree.leaves_with_path(tree)]
+  return [
+    [jax.tree_util.keystr(path), str(x.dtype), str(list(x.shape))]
+    for path, x in jax.tree.leaves_with_path(tree)
+  ]
 
 
 def _orbax() -> ocp.Checkpointer:
@@ -277,8 +268,10 @@ def _orbax() -> ocp.Checkpointer:
 
 def _write_arrays(path: pathlib.Path, tree: PyTree) -> None:
   """Writes the leaves by number: PRNG keys as integers, none that is empty."""
-  leaves = [jax.random.key_data(x) if _is_key(x) else jnp.asarray(x)
-            for x in jax.tree.leaves(tree)]
+  leaves = [
+    jax.random.key_data(x) if _is_key(x) else jnp.asarray(x)
+    for x in jax.tree.leaves(tree)
+  ]
   arrays = {f'{i:05d}': x for i, x in enumerate(leaves) if x.size}
   if arrays:
     with _silence(), _orbax() as checkpointer:
@@ -293,8 +286,9 @@ def _read_arrays(path: pathlib.Path, like: PyTree) -> PyTree:
   if wanted:
     with _silence(), _orbax() as checkpointer:
       arrays = checkpointer.restore(path, wanted)
-  return jax.tree.unflatten(structure, [
-    _own(arrays.get(f'{i:05d}'), x) for i, x in enumerate(leaves)])
+  return jax.tree.unflatten(
+    structure, [_own(arrays.get(f'{i:05d}'), x) for i, x in enumerate(leaves)]
+  )
 
 
 def _abstract(x: Any) -> jax.ShapeDtypeStruct:
@@ -323,10 +317,8 @@ def _key_impl(like: Any) -> Any:
 def _write_about(folder: pathlib.Path, about: dict[str, Any]) -> None:
   """Writes the JSON of a checkpoint with its own checksum."""
   text = json.dumps(about)
-  with (folder / _ABOUT).open('w') as f:
-    json.dump({'about': text, 'checksum': zlib.crc32(text.encode())}, f)
-    f.flush()
-    os.fsync(f.fileno())
+  checksum = zlib.crc32(text.encode())
+  write_json(folder / _ABOUT, {'about': text, 'checksum': checksum})
 
 
 def _read_about(folder: pathlib.Path) -> dict[str, Any]:
@@ -343,8 +335,11 @@ def _read_about(folder: pathlib.Path) -> dict[str, Any]:
 
 def _checksums(folder: pathlib.Path) -> dict[str, int]:
   """CRC-32 of every file under `folder`, by relative path."""
-  return {str(path.relative_to(folder)): _crc(path)
-          for path in sorted(folder.rglob('*')) if path.is_file()}
+  return {
+    str(path.relative_to(folder)): _crc(path)
+    for path in sorted(folder.rglob('*'))
+    if path.is_file()
+  }
 
 
 def _check_files(folder: pathlib.Path, expected: dict[str, int]) -> None:

@@ -5,29 +5,26 @@ count is traced, so that every chunk length runs the same code and gives the
 same bits. The state is donated; metrics come back once a call.
 """
 
-import concurrent.futures
 import contextlib
 import functools
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from dd_jax.checkpoint import Checkpointer
 from dd_jax.distiller import Distiller
+from dd_jax.feed import Feed, Placement, open_feed
+from dd_jax.interrupt import Signals, Stop, compile_in_thread
 from dd_jax.types import DistilledData, Key, PyTree, UserError
 from dd_jax.writers import Writer
 
 _ROWS = 1024  # the most steps of one call: the length of its metrics buffer
 _CALL_SECONDS = 1.0  # how long a call should take: signals wait for its end
-_BLOCK_BYTES = 128 * 2**20  # of a prefetched block; two are held at a time
 _SLOW_SECONDS = 2.0  # a validation longer than this gets a checkpoint before it
 
 Rows: TypeAlias = dict[str, np.ndarray]
@@ -80,7 +77,7 @@ class Interrupted(Exception):
   """SIGINT or SIGTERM stopped the run; where it can, it left a checkpoint.
 
   A binary prints it and leaves with `exit_status`, by `os._exit`: a compilation
-  may still be running in a thread, and would be waited for.
+  may still be running in a thread, and `sys.exit` would wait for it.
 
   Attributes:
     step: finished outer steps.
@@ -108,10 +105,15 @@ class Diverged(UserError):
 
   def __init__(self, what: str, step: int, checkpoint: int | None) -> None:
     self.step = step
-    good = ('there is no checkpoint' if checkpoint is None
-            else f'the last good checkpoint is of step {checkpoint}')
-    super().__init__(f'{what} step {step}, and {good}: lower the learning rate '
-                     'or raise the ridge')
+    good = (
+      'there is no checkpoint'
+      if checkpoint is None
+      else f'the last good checkpoint is of step {checkpoint}'
+    )
+    super().__init__(
+      f'{what} step {step}, and {good}: lower the learning rate '
+      'or raise the ridge'
+    )
 
 
 def distill(
@@ -152,14 +154,21 @@ def distill(
     Interrupted: SIGINT or SIGTERM came (only seen in the main thread).
   """
   _check(num_steps, validation)
-  with _Signals() as signals:
-    run = _Run(distiller, num_steps, validation, checkpointer, writers,
-               _Placement(mesh), signals)
+  with Signals() as signals:
+    run = _Run(
+      distiller,
+      num_steps,
+      validation,
+      checkpointer,
+      writers,
+      Placement(mesh),
+      signals,
+    )
     try:
       run.start(seed, source)
       run.loop()
       return run.result()
-    except _Stop as stop:
+    except Stop as stop:
       run.save()
       raise Interrupted(run.step, stop.signum) from None
     finally:
@@ -193,9 +202,14 @@ class _Run:
   """A run in progress; `distill` is its only user."""
 
   def __init__(
-    self, distiller: Distiller, num_steps: int, validation: Validation | None,
-    checkpointer: Checkpointer | None, writers: Sequence[Writer],
-    placement: '_Placement', signals: '_Signals',
+    self,
+    distiller: Distiller,
+    num_steps: int,
+    validation: Validation | None,
+    checkpointer: Checkpointer | None,
+    writers: Sequence[Writer],
+    placement: Placement,
+    signals: Signals,
   ) -> None:
     self.step = 0
     self._distiller = distiller
@@ -207,20 +221,22 @@ class _Run:
     self._signals = signals
     self._distilled = jax.jit(distiller.distilled)
     self._saved: _Saved | None = None
-    self._feed: _Feed | None = None
+    self._feed: Feed | None = None
     self._program: Callable[..., Any] | None = None
     self._length = 1
     self._validation_seconds = float('inf')
     self._metrics: dict[str, float] = {}
     self._seconds = dict.fromkeys(
-      ('init', 'compile', 'distil', 'validate', 'checkpoint'), 0.0)
+      ('init', 'compile', 'distil', 'validate', 'checkpoint'), 0.0
+    )
     self._notes: dict[str, str] = {}
 
   def start(self, seed: int, source: Any) -> None:
     """Makes the state, or restores it, and compiles the loop."""
     keys = jax.random.split(jax.random.key(seed), 3)
     self._step_key, self._validation_key = self._placement.put(
-      (keys[1], keys[2]))
+      (keys[1], keys[2])
+    )
     with self._timed('init'), self._signals.raising():
       state = self._placement.put(self._distiller.init(keys[0], source))
       fresh = _Saved(state, jnp.int32(-1), self._no_best(state))
@@ -231,8 +247,9 @@ class _Run:
       self._note(text, text)
     self._start_finite = jax.device_get(jax.jit(_finite)(self._saved.state))
     if self.step < self._num_steps:
-      self._feed = _feed(self._distiller, source, self._step_key, self.step,
-                         self._placement)
+      self._feed = open_feed(
+        self._distiller, source, self._step_key, self.step, self._placement
+      )
       self._compile()
 
   def loop(self) -> None:
@@ -260,9 +277,17 @@ class _Run:
     else:
       data, step, score = best.data, int(best.step), float(best.score)
       selection = f'best {validation.name} at step {step}'
-    return Result(data, self._saved.state, self.step, selection, step, score,
-                  self._metrics, dict(self._seconds),
-                  tuple(self._notes.values()))
+    return Result(
+      data,
+      self._saved.state,
+      self.step,
+      selection,
+      step,
+      score,
+      self._metrics,
+      dict(self._seconds),
+      tuple(self._notes.values()),
+    )
 
   def save(self) -> None:
     """Writes a checkpoint, where there is something to save and a place."""
@@ -293,8 +318,10 @@ class _Run:
     if restored is None:
       return fresh, ()
     if restored.step > self._num_steps:
-      raise UserError(f'num_steps={self._num_steps}: the checkpoint to resume '
-                      f'from is already at step {restored.step}')
+      raise UserError(
+        f'num_steps={self._num_steps}: the checkpoint to resume '
+        f'from is already at step {restored.step}'
+      )
     self.step = restored.step
     self._seconds |= restored.note['seconds']
     self._notes |= restored.note['notes']
@@ -303,14 +330,19 @@ class _Run:
   def _compile(self) -> None:
     assert self._saved is not None and self._feed is not None
     chunk = functools.partial(
-      _chunk, self._distiller.update, self._feed.draw, self._placement.split)
+      _chunk, self._distiller.update, self._feed.draw, self._placement.split
+    )
     jitted = jax.jit(chunk, donate_argnums=0, **self._placement.outputs())
     with self._timed('compile'):
       with self._signals.raising():
         lowered = jitted.lower(
-          self._saved.state, self._step_key, self._feed.data(self.step),
-          np.int32(0), np.int32(0))
-      self._program = _compile(lowered, self._signals)
+          self._saved.state,
+          self._step_key,
+          self._feed.data(self.step),
+          np.int32(0),
+          np.int32(0),
+        )
+      self._program = compile_in_thread(lowered, self._signals)
     for text in self._placement.messages:
       self._note(text, text)
 
@@ -320,8 +352,12 @@ class _Run:
     before = time.perf_counter()
     with self._timed('distil'):
       state, buffer, finite = self._program(
-        self._saved.state, self._step_key, self._feed.data(self.step),
-        np.int32(self.step), np.int32(count))
+        self._saved.state,
+        self._step_key,
+        self._feed.data(self.step),
+        np.int32(self.step),
+        np.int32(count),
+      )
       self._saved = self._saved._replace(state=state)
       buffer, finite = jax.device_get((buffer, finite))
     self._report({k: v[:count] for k, v in buffer.items()}, finite)
@@ -365,9 +401,13 @@ class _Run:
     raised = np.flatnonzero(rows.get('ridge_raised', np.zeros(0)) > 0)
     if raised.size and 'ridge' not in self._notes:
       value = float(rows['ridge_raised'][raised[0]])
-      self._note('ridge', (
-        'a kernel matrix could not be factorised, so its ridge was raised, '
-        f'first at step {steps[raised[0]]} (ridge_raised = {value:g})'))
+      self._note(
+        'ridge',
+        (
+          'a kernel matrix could not be factorised, so its ridge was raised, '
+          f'first at step {steps[raised[0]]} (ridge_raised = {value:g})'
+        ),
+      )
 
   def _note(self, kind: str, text: str) -> None:
     """Tells the user once, and the report."""
@@ -414,9 +454,14 @@ class _Run:
 
 
 def _chunk(
-  update: Callable[..., Any], draw: Callable[..., Any],
+  update: Callable[..., Any],
+  draw: Callable[..., Any],
   split: Callable[[PyTree], PyTree],
-  state: PyTree, key: Key, data: PyTree, first: jax.Array, count: jax.Array,
+  state: PyTree,
+  key: Key,
+  data: PyTree,
+  first: jax.Array,
+  count: jax.Array,
 ) -> tuple[PyTree, dict[str, jax.Array], jax.Array]:
   """Runs the outer steps `first` to `first + count - 1`.
 
@@ -444,247 +489,9 @@ def _chunk(
 def _finite(state: PyTree) -> jax.Array:
   """For each leaf, whether all of it is finite: bool `[leaves]`."""
   return jnp.array(
-    [jnp.all(jnp.isfinite(x)) if jnp.issubdtype(x.dtype, jnp.inexact) else True
-     for x in jax.tree.leaves(state)], bool)
-
-
-class _Placement:
-  """Where arrays lie: on one device, or over the `data` axis of a mesh.
-
-  Attributes:
-    messages: which batches could not be split, filled while tracing.
-  """
-
-  def __init__(self, mesh: jax.sharding.Mesh | None) -> None:
-    self._mesh = mesh
-    self.messages: list[str] = []
-
-  def put(self, tree: PyTree) -> PyTree:
-    """Copies `tree` to new, strongly typed buffers, on every device."""
-    return self.replicate(jax.tree.map(_own, tree))
-
-  def replicate(self, tree: PyTree) -> PyTree:
-    """Puts `tree` on every device."""
-    if self._mesh is None:
-      return tree
-    return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec()))
-
-  def split(self, batch: PyTree) -> PyTree:
-    """Splits the leading axis of traced leaves over the devices."""
-    if self._mesh is None:
-      return batch
-    return jax.tree.map(
-      lambda x: jax.lax.with_sharding_constraint(x, self._sharding(x.shape)),
-      batch)
-
-  def split_block(self, block: PyTree) -> PyTree:
-    """As `split`, of batches stacked on a further axis in front."""
-    if self._mesh is None:
-      return block
-    return jax.tree.map(
-      lambda x: jax.device_put(x, self._sharding(x.shape[1:], (None,))), block)
-
-  def outputs(self) -> dict[str, Any]:
-    """How `jax.jit` is told that what comes back is on every device."""
-    if self._mesh is None:
-      return {}
-    return {'out_shardings': NamedSharding(self._mesh, PartitionSpec())}
-
-  def _sharding(
-    self, shape: tuple[int, ...], before: tuple[None, ...] = ()
-  ) -> NamedSharding:
-    assert self._mesh is not None
-    count = self._mesh.shape['data']
-    if shape and shape[0] % count == 0:
-      return NamedSharding(self._mesh, PartitionSpec(*before, 'data'))
-    text = (f'a batch of leading size {shape[0] if shape else 1} does not '
-            f'divide over {count} devices: each of them computes all of it')
-    if text not in self.messages:
-      self.messages.append(text)
-    return NamedSharding(self._mesh, PartitionSpec())
-
-
-def _own(x: Any) -> jax.Array:
-  if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-    return jnp.copy(x)
-  return jnp.array(x, dtype=jnp.asarray(x).dtype, copy=True)
-
-
-class _Feed(Protocol):
-  """What the compiled loop reads."""
-
-  def data(self, step: int) -> PyTree:
-    """The argument of the program for a chunk that starts at `step`."""
-
-  def draw(self, key: Key, t: jax.Array, data: PyTree) -> PyTree:
-    """The batch of step `t`; traced."""
-
-  def end(self, step: int) -> int:
-    """The step up to which `data(step)` reaches."""
-
-  def close(self) -> None:
-    """Stops what runs in the background."""
-
-
-def _feed(
-  distiller: Distiller, source: Any, key: Key, step: int, placement: _Placement
-) -> _Feed:
-  if hasattr(source, 'plan') and hasattr(source, 'fetch'):
-    return _HostFeed(distiller, source, key, step, placement)
-  return _ResidentFeed(distiller, placement.replicate(source))
-
-
-class _ResidentFeed:
-  """Examples that are on the device, taken inside the loop."""
-
-  def __init__(self, distiller: Distiller, source: PyTree) -> None:
-    self._sample = distiller.sample
-    self._source = source
-
-  def data(self, step: int) -> PyTree:
-    return self._source
-
-  def draw(self, key: Key, t: jax.Array, data: PyTree) -> PyTree:
-    return self._sample(key, t, data)
-
-  def end(self, step: int) -> int:
-    return np.iinfo(np.int32).max
-
-  def close(self) -> None:
-    pass
-
-
-class _Block(NamedTuple):
-  """The batches of consecutive steps."""
-
-  batches: PyTree  # leaves [length, ...]
-  first: jax.Array  # the step of batches[0]
-
-
-class _HostFeed:
-  """Blocks of batches, of a fixed length, fetched one ahead in a thread."""
-
-  def __init__(
-    self, distiller: Distiller, source: Any, key: Key, step: int,
-    placement: _Placement,
-  ) -> None:
-    self._sample = distiller.sample
-    self._source = source
-    self._plan = source.plan()
-    self._key = key
-    self._placement = placement
-    self._planner = jax.jit(self._plan_steps)
-    self._length = self._fitting_length(step)
-    self._pool = concurrent.futures.ThreadPoolExecutor(1)
-    self._blocks: dict[int, concurrent.futures.Future[_Block]] = {}
-
-  def data(self, step: int) -> _Block:
-    index = step // self._length
-    for old in [i for i in self._blocks if i < index]:
-      del self._blocks[old]
-    for wanted in (index, index + 1):
-      if wanted not in self._blocks:
-        self._blocks[wanted] = self._pool.submit(self._fetch, wanted)
-    return self._blocks[index].result()
-
-  def draw(self, key: Key, t: jax.Array, data: _Block) -> PyTree:
-    return jax.tree.map(lambda x: x[t - data.first], data.batches)
-
-  def end(self, step: int) -> int:
-    return (step // self._length + 1) * self._length
-
-  def close(self) -> None:
-    self._pool.shutdown(wait=False, cancel_futures=True)
-
-  def _fitting_length(self, step: int) -> int:
-    batch = self._source.fetch(self._planner(self._key, np.array([step])))
-    size = sum(x.nbytes for x in jax.tree.leaves(batch))
-    return max(1, min(_ROWS, _BLOCK_BYTES // max(size, 1)))
-
-  def _plan_steps(self, key: Key, steps: jax.Array) -> PyTree:
-    # A map rather than vmap: each step draws exactly as it would alone.
-    def one(t: jax.Array) -> PyTree:
-      k_sample, _ = jax.random.split(jax.random.fold_in(key, t))
-      return self._sample(k_sample, t, self._plan)
-
-    return jax.lax.map(one, steps)
-
-  def _fetch(self, index: int) -> _Block:
-    first = index * self._length
-    steps = np.arange(first, first + self._length, dtype=np.int32)
-    batches = self._source.fetch(self._planner(self._key, steps))
-    block = self._placement.split_block(batches)
-    return jax.block_until_ready(
-      _Block(block, self._placement.replicate(jnp.int32(first))))
-
-
-class _Stop(Exception):
-  """A signal, on its way from where it was noticed to `distill`."""
-
-  def __init__(self, signum: int) -> None:
-    super().__init__(signum)
-    self.signum = signum
-
-
-class _Signals:
-  """Notes SIGINT and SIGTERM while it is open; a second one acts as usual."""
-
-  def __init__(self) -> None:
-    self._received: int | None = None
-    self._raise_at_once = False
-    self._previous: dict[int, Any] = {}
-
-  def __enter__(self) -> '_Signals':
-    if threading.current_thread() is threading.main_thread():
-      for signum in (signal.SIGINT, signal.SIGTERM):
-        self._previous[signum] = signal.signal(signum, self._handle)
-    return self
-
-  def __exit__(
-    self, kind: type[BaseException] | None, error: BaseException | None,
-    traceback: TracebackType | None,
-  ) -> None:
-    self._give_back()
-
-  def check(self) -> None:
-    """Raises `_Stop` if a signal has come."""
-    if self._received is not None:
-      raise _Stop(self._received)
-
-  @contextlib.contextmanager
-  def raising(self) -> Iterator[None]:
-    """Inside, a signal raises `_Stop` where it finds the program."""
-    self._raise_at_once = True
-    try:
-      self.check()
-      yield
-    finally:
-      self._raise_at_once = False
-
-  def _handle(self, signum: int, frame: FrameType | None) -> None:
-    self._received = signum
-    self._give_back()
-    if self._raise_at_once:
-      raise _Stop(signum)
-
-  def _give_back(self) -> None:
-    for signum, handler in self._previous.items():
-      signal.signal(signum, handler)
-    self._previous = {}
-
-
-def _compile(lowered: Any, signals: _Signals) -> Callable[..., Any]:
-  """Compiles in a thread: no signal is handled while XLA is at work in ours."""
-  done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-  def work() -> None:
-    try:
-      done.set_result(lowered.compile())
-    except BaseException as error:
-      done.set_exception(error)
-
-  threading.Thread(target=work, daemon=True).start()
-  while not done.done():
-    concurrent.futures.wait([done], timeout=0.05)
-    signals.check()
-  return done.result()
+    [
+      jnp.all(jnp.isfinite(x)) if jnp.issubdtype(x.dtype, jnp.inexact) else True
+      for x in jax.tree.leaves(state)
+    ],
+    bool,
+  )

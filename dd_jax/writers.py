@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from dd_jax.checkpoint import full_disk
+from dd_jax.files import full_disk, write_atomically
 from dd_jax.types import UserError
 
 
@@ -60,8 +60,11 @@ class JsonlWriter:
     """See `Writer`; on disk when it returns."""
     columns = [np.asarray(v).tolist() for v in metrics.values()]
     self._metrics.append(
-      [{'step': step, **dict(zip(metrics, row, strict=True))}
-       for step, *row in zip(steps.tolist(), *columns, strict=True)])
+      [
+        {'step': step, **dict(zip(metrics, row, strict=True))}
+        for step, *row in zip(steps.tolist(), *columns, strict=True)
+      ]
+    )
 
   def validation(self, step: int, score: float) -> None:
     """See `Writer`."""
@@ -86,14 +89,9 @@ class _Lines:
 
   def open(self, step: int) -> None:
     self.close()
+    kept = self._rows_up_to(step)
+    write_atomically(self._path, ''.join(kept).encode())
     with full_disk(self._path):
-      kept = self._rows_up_to(step)
-      temporary = self._path.with_name(f'.{self._path.name}.partial')
-      with temporary.open('w') as f:
-        f.write(''.join(kept))
-        f.flush()
-        os.fsync(f.fileno())
-      os.replace(temporary, self._path)
       self._file = self._path.open('a')
     self._last = json.loads(kept[-1])['step'] if kept else 0
 
@@ -128,8 +126,10 @@ class _Lines:
 
 
 def _line(row: dict[str, Any]) -> str:
-  finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v
-            for k, v in row.items()}
+  finite = {
+    k: None if isinstance(v, float) and not math.isfinite(v) else v
+    for k, v in row.items()
+  }
   return json.dumps(finite) + '\n'
 
 
@@ -152,7 +152,9 @@ class ProgressWriter:
   """
 
   def __init__(
-    self, num_steps: int, stream: IO[str] | None = None,
+    self,
+    num_steps: int,
+    stream: IO[str] | None = None,
     every_seconds: float = 10.0,
   ) -> None:
     """What to show, and where.
@@ -208,8 +210,10 @@ class ProgressWriter:
     if self._tty:
       done = int(20 * step / self._num_steps)
       bar = '█' * done + '░' * (20 - done) + ' '
-    return (f'{bar}{step}/{self._num_steps}  {_rate(rate)}  loss {loss:.4g}'
-            f'{self._accuracy}  {left} left')
+    return (
+      f'{bar}{step}/{self._num_steps}  {_rate(rate)}  loss {loss:.4g}'
+      f'{self._accuracy}  {left} left'
+    )
 
   def _show(self, line: str) -> None:
     if not self._tty:
@@ -255,7 +259,8 @@ class TensorBoardWriter:
     except ImportError as error:
       raise UserError(
         'TensorBoard event files need tensorboardX: '
-        'pip install "dd_jax[tensorboard]"') from error
+        'pip install "dd_jax[tensorboard]"'
+      ) from error
     self._directory = str(directory)
     self._writer: Any = None
 
@@ -265,7 +270,8 @@ class TensorBoardWriter:
     purge = step + 1 if step else None
     with full_disk(self._directory):
       self._writer = self._module.SummaryWriter(
-        self._directory, purge_step=purge)
+        self._directory, purge_step=purge
+      )
 
   def scalars(
     self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]

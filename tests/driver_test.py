@@ -4,6 +4,7 @@ Run as a script, this file is a toy run in a process of its own:
 `driver_test.py WORKDIR [NUM_STEPS]`.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dd_jax import driver
+from dd_jax import driver, feed
 from dd_jax.checkpoint import Checkpointer
 from dd_jax.data import source as sources
 from dd_jax.types import DistilledData, UserError
@@ -62,7 +63,8 @@ def toy(batch_size=BATCH, on_update=lambda: None, metrics=lambda t: {}):
     velocity = 0.9 * state.velocity + error * batch.label.sum(-1).mean()
     image = state.image - 0.01 * velocity
     state = state._replace(
-      image=image, velocity=velocity, key=jax.random.fold_in(state.key, step))
+      image=image, velocity=velocity, key=jax.random.fold_in(state.key, step)
+    )
     return state, {'loss': jnp.sum(error**2), **metrics(step)}
 
   def distilled(state):
@@ -91,9 +93,12 @@ def validation(every=10):
 
 
 def bits(tree):
-  leaves = [jax.random.key_data(x)
-            if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
-            for x in jax.tree.leaves(tree)]
+  leaves = [
+    jax.random.key_data(x)
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+    else x
+    for x in jax.tree.leaves(tree)
+  ]
   return [np.asarray(x).tobytes() for x in leaves]
 
 
@@ -125,8 +130,18 @@ class Recorder:
 
 def run(num_steps=60, source=None, method=None, **kwargs):
   return driver.distill(
-    method or toy(), resident() if source is None else source, seed=3,
-    num_steps=num_steps, **kwargs)
+    method or toy(),
+    resident() if source is None else source,
+    seed=3,
+    num_steps=num_steps,
+    **kwargs,
+  )
+
+
+@functools.cache
+def reference(num_steps, every=None):
+  """A run that nothing disturbs; made once."""
+  return run(num_steps, validation=validation(every) if every else None)
 
 
 def plain_loop(num_steps, method=None):
@@ -142,7 +157,7 @@ def plain_loop(num_steps, method=None):
 
 
 def test_it_is_the_plain_loop():
-  result = run(12)
+  result = reference(12)
   expected = plain_loop(12)
   np.testing.assert_allclose(result.state.image, expected.image, atol=1e-6)
   assert bits(result.state.key) == bits(expected.key)
@@ -150,17 +165,18 @@ def test_it_is_the_plain_loop():
 
 @pytest.mark.parametrize('rows', [1, 7])
 def test_every_chunk_length_gives_the_same_bits(rows, monkeypatch):
-  whole = run(40)
+  whole = reference(40)
   recorder = Recorder()
-  monkeypatch.setattr(driver._Run, '_boundary',
-                      lambda self: min(40, self.step + rows))
+  monkeypatch.setattr(
+    driver._Run, '_boundary', lambda self: min(40, self.step + rows)
+  )
   cut = run(40, writers=[recorder])
   assert recorder.calls >= 40 // rows
   assert bits(whole.state) == bits(cut.state)
 
 
 def test_validations_do_not_change_the_state():
-  assert bits(run(40).state) == bits(run(40, validation=validation(3)).state)
+  assert bits(reference(40).state) == bits(reference(40, 3).state)
 
 
 def test_every_step_is_reported_once():
@@ -176,8 +192,11 @@ def test_nothing_is_traced_after_the_first_call():
   run(1, method=toy(on_update=lambda: traces.append(1)))
   once = len(traces)
   traces.clear()
-  run(200, method=toy(on_update=lambda: traces.append(1)),
-      validation=validation(30))
+  run(
+    200,
+    method=toy(on_update=lambda: traces.append(1)),
+    validation=validation(30),
+  )
   assert len(traces) == once == 1
 
 
@@ -188,15 +207,16 @@ def test_best_by_validation_is_returned_and_ties_keep_the_earlier():
   assert result.best_score == best
   assert recorder.scores[result.best_step] == best
   assert result.selection == f'best toy accuracy at step {result.best_step}'
-  np.testing.assert_array_equal(result.data.image,
-                                run(result.best_step).data.image)
-  tied = run(20, validation=driver.Validation(lambda k, d: jnp.float32(.5), 5))
+  np.testing.assert_array_equal(
+    result.data.image, run(result.best_step).data.image
+  )
+  tied = run(20, validation=driver.Validation(lambda k, d: jnp.float32(0.5), 5))
   assert tied.best_step == 5
 
 
 def test_without_validation_the_last_is_returned():
-  result = run(6)
-  assert result.selection == 'the last state, at step 6 (no validation)'
+  result = reference(12)
+  assert result.selection == 'the last state, at step 12 (no validation)'
   assert result.best_score is None
   np.testing.assert_array_equal(result.data.image, result.state.image)
 
@@ -209,9 +229,9 @@ def test_no_steps_give_the_start():
 
 @pytest.mark.parametrize('block_bytes', [1, 5000, 2**20])
 def test_host_and_resident_sources_agree(block_bytes, monkeypatch):
-  monkeypatch.setattr(driver, '_BLOCK_BYTES', block_bytes)
+  monkeypatch.setattr(feed, '_BLOCK_BYTES', block_bytes)
   host = sources.HostSource(*examples(), None, 4)
-  assert bits(run(30, source=host).state) == bits(run(30).state)
+  assert bits(run(30, source=host).state) == bits(reference(30).state)
 
 
 def test_state_may_share_buffers():
@@ -240,6 +260,7 @@ def interrupt_at(step, signum=signal.SIGINT):
   def act(steps):
     if steps[-1] >= step:
       os.kill(os.getpid(), signum)
+
   return Recorder(act)
 
 
@@ -248,17 +269,25 @@ def test_an_interrupted_run_continues_bit_for_bit(tmp_path, signum):
   before = signal.getsignal(signal.SIGINT)
   jsonl = JsonlWriter(tmp_path)
   with pytest.raises(driver.Interrupted) as info:
-    run(60, validation=validation(7), checkpointer=checkpointer(tmp_path),
-        writers=[jsonl, interrupt_at(20, signum)])
+    run(
+      60,
+      validation=validation(7),
+      checkpointer=checkpointer(tmp_path),
+      writers=[jsonl, interrupt_at(20, signum)],
+    )
   assert signal.getsignal(signal.SIGINT) is before
   assert info.value.exit_status == 128 + signum
   assert 20 <= info.value.step < 60
   assert checkpointer(tmp_path).latest_step() == info.value.step
   recorder = Recorder()
-  resumed = run(60, validation=validation(7),
-                checkpointer=checkpointer(tmp_path), writers=[jsonl, recorder])
+  resumed = run(
+    60,
+    validation=validation(7),
+    checkpointer=checkpointer(tmp_path),
+    writers=[jsonl, recorder],
+  )
   assert recorder.begun == info.value.step
-  check_same(resumed, run(60, validation=validation(7)))
+  check_same(resumed, reference(60, 7))
   check_rows(tmp_path, 60)
 
 
@@ -266,7 +295,10 @@ def check_same(a, b):
   assert bits((a.state, a.data)) == bits((b.state, b.data))
   assert isinstance(a.state, State)
   assert (a.best_step, a.best_score, a.selection) == (
-    b.best_step, b.best_score, b.selection)
+    b.best_step,
+    b.best_score,
+    b.selection,
+  )
 
 
 def check_rows(path, num_steps):
@@ -276,11 +308,14 @@ def check_rows(path, num_steps):
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):
-  first = run(20, validation=validation(),
-              checkpointer=checkpointer(tmp_path))
+  first = run(20, validation=validation(), checkpointer=checkpointer(tmp_path))
   recorder = Recorder()
-  again = run(20, validation=validation(), writers=[recorder],
-              checkpointer=checkpointer(tmp_path))
+  again = run(
+    20,
+    validation=validation(),
+    writers=[recorder],
+    checkpointer=checkpointer(tmp_path),
+  )
   assert recorder.steps == []
   check_same(first, again)
   assert again.seconds['distil'] == pytest.approx(first.seconds['distil'])
@@ -313,11 +348,15 @@ def test_a_signal_during_validation_is_honoured_at_once(tmp_path):
     return accuracy(key, data)
 
   with pytest.raises(driver.Interrupted):
-    run(15, validation=driver.Validation(slow, 10),
-        checkpointer=checkpointer(tmp_path))
-  resumed = run(15, validation=validation(),
-                checkpointer=checkpointer(tmp_path))
-  check_same(resumed, run(15, validation=validation()))
+    run(
+      15,
+      validation=driver.Validation(slow, 10),
+      checkpointer=checkpointer(tmp_path),
+    )
+  resumed = run(
+    15, validation=validation(), checkpointer=checkpointer(tmp_path)
+  )
+  check_same(resumed, reference(15, 10))
 
 
 def test_signals_are_left_alone_in_other_threads():
@@ -360,8 +399,9 @@ def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
 def test_a_raised_ridge_is_said_once(tmp_path):
   recorder = Recorder()
   method = toy(metrics=lambda t: {'ridge_raised': 1.0 * (t % 5 == 4)})
-  result = run(30, method=method, writers=[recorder],
-               checkpointer=checkpointer(tmp_path))
+  result = run(
+    30, method=method, writers=[recorder], checkpointer=checkpointer(tmp_path)
+  )
   said = [m for m in recorder.messages if 'ridge' in m]
   assert len(said) == 1 and 'first at step 5' in said[0]
   assert list(result.notes) == said
@@ -381,25 +421,35 @@ def child(workdir, *args, **env):
   return subprocess.Popen(
     [sys.executable, __file__, str(workdir), *args],
     env={**os.environ, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': root, **env},
-    stdout=subprocess.PIPE, text=True)
+    stdout=subprocess.PIPE,
+    text=True,
+  )
 
 
-def main(workdir, num_steps='4000'):
+def main(workdir, num_steps='1500'):
   """A toy run, checkpointed often; leaves `final.npz`."""
   path = pathlib.Path(workdir)
   path.mkdir(exist_ok=True)
   devices = jax.devices()
   mesh = None
   if len(devices) > 1:
-    mesh = jax.make_mesh((len(devices),), ('data',),
-                         axis_types=(jax.sharding.AxisType.Auto,))
+    mesh = jax.make_mesh(
+      (len(devices),), ('data',), axis_types=(jax.sharding.AxisType.Auto,)
+    )
   recorder = Recorder(lambda steps: time.sleep(0.002))
   result = run(
-    int(num_steps), validation=validation(25), mesh=mesh,
+    int(num_steps),
+    validation=validation(25),
+    mesh=mesh,
     checkpointer=checkpointer(path, every_seconds=0.02),
-    writers=[JsonlWriter(path), recorder])
-  np.savez(path / 'final.npz', image=result.data.image,
-           last=result.state.image, step=result.best_step)
+    writers=[JsonlWriter(path), recorder],
+  )
+  np.savez(
+    path / 'final.npz',
+    image=result.data.image,
+    last=result.state.image,
+    step=result.best_step,
+  )
   print('notes', result.notes)
 
 
@@ -426,17 +476,22 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path, seed):
   assert again.wait() == 0 and reference.wait() == 0
   reference.communicate(), again.communicate()
   assert final(whole) == final(killed)
-  check_rows(killed, 4000)
+  check_rows(killed, 1500)
   assert (killed / 'validation.jsonl').read_text() == (
-    whole / 'validation.jsonl').read_text()
+    whole / 'validation.jsonl'
+  ).read_text()
 
 
 def test_two_devices_agree_with_one(tmp_path):
-  two = child(tmp_path / 'two', '1',
-              XLA_FLAGS='--xla_force_host_platform_device_count=2')
-  three = child(tmp_path / 'three', '1',
-                XLA_FLAGS='--xla_force_host_platform_device_count=3')
-  one = run(1, validation=validation())
+  two = child(
+    tmp_path / 'two', '1', XLA_FLAGS='--xla_force_host_platform_device_count=2'
+  )
+  three = child(
+    tmp_path / 'three',
+    '1',
+    XLA_FLAGS='--xla_force_host_platform_device_count=3',
+  )
+  one = reference(1)
   assert 'notes ()' in two.communicate()[0]
   said = three.communicate()[0]
   assert 'leading size 8 does not divide over 3 devices' in said

@@ -35,9 +35,11 @@ def test_rows_are_on_disk_at_once(tmp_path, jsonl):
   jsonl.validation(2, 0.931)
   assert rows(tmp_path / 'metrics.jsonl') == [
     {'step': 1, 'loss': 0.125, 'age': 3, 'ok': True},
-    {'step': 2, 'loss': 0.25, 'age': 4, 'ok': False}]
+    {'step': 2, 'loss': 0.25, 'age': 4, 'ok': False},
+  ]
   assert rows(tmp_path / 'validation.jsonl') == [
-    {'step': 2, 'accuracy': pytest.approx(93.1)}]
+    {'step': 2, 'accuracy': pytest.approx(93.1)}
+  ]
 
 
 def test_resuming_drops_later_rows_and_a_torn_one(tmp_path, jsonl):
@@ -54,7 +56,9 @@ def test_resuming_drops_later_rows_and_a_torn_one(tmp_path, jsonl):
   steps = [r['step'] for r in rows(tmp_path / 'metrics.jsonl')]
   assert steps == list(range(1, 13))
   assert sorted(p.name for p in tmp_path.iterdir()) == [
-    'metrics.jsonl', 'validation.jsonl']
+    'metrics.jsonl',
+    'validation.jsonl',
+  ]
 
 
 @pytest.mark.parametrize('torn', ['{"step": 3, "l', '{"step": 3}', '\0\0\0'])
@@ -156,7 +160,10 @@ def test_the_rate_counts_from_where_the_run_resumed(monkeypatch):
 
 def test_durations_and_rates_read_well():
   assert [writers._duration(s) for s in (0, 61, 3600 + 125)] == [
-    '0:00', '1:01', '1:02:05']
+    '0:00',
+    '1:01',
+    '1:02:05',
+  ]
   assert writers._rate(0.25) == '4 s/step'
   assert writers._rate(1234.567) == '1235 steps/s'
 
