@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 MINUS = '\N{MINUS SIGN}'
@@ -99,14 +99,6 @@ def signed(value: float) -> str:
   if rounded == '0.0':
     return rounded
   return ('+' if value > 0 else MINUS) + rounded
-
-
-def listing(items: Sequence[object]) -> str:
-  """Returns `a, b and c`."""
-  names = [str(item) for item in items]
-  if len(names) < 2:
-    return ''.join(names)
-  return f'{", ".join(names[:-1])} and {names[-1]}'
 
 
 def _short(value: float) -> str:

@@ -180,7 +180,8 @@ def _block(block: Block, encoding: Encoding, card: bool) -> Markup:
   many = len(block.image)
   columns = pictures.class_columns(many)
   # As wide as looks good, and never wider than the space there is.
-  width = 96 if card else min(columns * 46, 480)
+  each, most = (46, 480) if block.start is not None else (72, 860)
+  width = 96 if card else min(columns * each, most)
   sides = [('distilled', block.image), ('starting', block.start)]
   drawn = [
     element(

@@ -45,27 +45,6 @@ def element(
   return Markup(f'<{name}{pairs}>{join(*children)}</{name}>')
 
 
-def table(
-  caption: str, header: tuple[object, ...], rows: list[tuple[object, ...]]
-) -> Markup:
-  """Returns a table whose first column names its rows.
-
-  Args:
-    caption: what the table shows, read out before it.
-    header: one entry per column.
-    rows: each with as many cells as `header`.
-  """
-  head = [element('th', {'scope': 'col'}, cell) for cell in header]
-  body = [element('tr', {}, *_cells(row)) for row in rows]
-  return element(
-    'table',
-    {},
-    element('caption', {}, caption),
-    element('thead', {}, element('tr', {}, *head)),
-    element('tbody', {}, *body),
-  )
-
-
 def definitions(rows: Sequence[tuple[object, object]]) -> Markup:
   """Returns a definition list of the rows that have a value."""
   pairs = [
@@ -74,8 +53,3 @@ def definitions(rows: Sequence[tuple[object, object]]) -> Markup:
     if value not in (None, '')
   ]
   return element('dl', {}, *pairs) if pairs else Markup('')
-
-
-def _cells(row: tuple[object, ...]) -> list[Markup]:
-  first = element('th', {'scope': 'row'}, row[0])
-  return [first, *(element('td', {}, cell) for cell in row[1:])]

@@ -38,12 +38,13 @@ letter-spacing:-.01em;margin-left:.14em}
 dl>div{display:flex;gap:16px;justify-content:space-between;padding:7px 0;
 border-bottom:1px solid var(--line)}
 dl>div:last-child{border-bottom:0}
-dt{color:var(--muted);flex:none}
+dt{color:var(--muted);flex:none;max-width:55%;overflow-wrap:anywhere}
 dd{text-align:right;overflow-wrap:anywhere;min-width:0}
 .hero dl{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));
 gap:18px 28px}
 .hero dl>div{display:block;border:0;padding:0}
-.hero dt{font-size:14px}
+.hero dt{font-size:14px;max-width:none}
+.hero>*{min-width:0}
 .hero dd{text-align:left;font-size:20px;font-weight:600;line-height:1.35;
 letter-spacing:-.01em}
 .split{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,
@@ -52,6 +53,7 @@ letter-spacing:-.01em}
 400px),1fr));gap:28px 40px}
 .chart{display:block;width:100%;height:auto;max-width:640px}
 table{width:100%;border-collapse:collapse}
+caption,code,p,summary{overflow-wrap:anywhere}
 caption{text-align:left;color:var(--muted);font-size:14px;padding-bottom:8px}
 th,td{text-align:left;padding:9px 16px 9px 0;font-weight:400;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}
@@ -62,7 +64,8 @@ th:last-child,td:last-child{padding-right:0}
 .scores td,.scores thead th{text-align:right;white-space:nowrap}
 .scores .plot{width:46%;padding-left:12px}
 .scores td.score{font-weight:600}
-.scores td.name,.scores th.name{text-align:left}
+.scores td.name,.scores th.name{text-align:left;white-space:normal}
+.scores th.name{min-width:72px}
 .scores .own .name{font-weight:650}
 .scores+.scores{margin-top:28px}
 .track,.ticks{position:relative;display:block;height:18px}
@@ -91,7 +94,7 @@ figcaption{color:var(--muted);overflow-wrap:anywhere}
 .rows .heads{position:sticky;top:-2px;background:var(--page);z-index:1;
 color:var(--muted);padding:6px 0;
 border-bottom:1px solid var(--line)}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(174px,1fr));
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(152px,1fr));
 gap:24px 20px}
 .cards.alone{grid-template-columns:repeat(auto-fill,minmax(100px,1fr))}
 .cards .class{display:grid;grid-template-columns:repeat(2,minmax(0,80px));
@@ -130,7 +133,7 @@ pre span{display:inline-block;max-width:100%}
 details{margin-top:20px;border-top:1px solid var(--line);padding-top:14px}
 summary{cursor:pointer;font-weight:650}
 summary span{color:var(--muted);font-weight:400}
-summary code{white-space:nowrap}
+summary code{white-space:nowrap;overflow-wrap:normal}
 summary:focus-visible,.gallery:focus-visible{outline:2px solid var(--accent);
 outline-offset:4px;border-radius:4px}
 details dl{margin-top:12px;columns:2;column-gap:56px;font-size:14px}
