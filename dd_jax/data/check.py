@@ -7,6 +7,7 @@ import numpy as np
 from dd_jax.types import UserError
 
 _CHUNK = 4096
+_MAX_CLASSES = 1_000_000
 
 
 def images(where: str, image: Any) -> np.ndarray:
@@ -30,7 +31,7 @@ def images(where: str, image: Any) -> np.ndarray:
   if image.dtype == np.uint8:
     return image
   _image_range(where, image)
-  return image.astype(np.float32)
+  return image.astype(np.float32, copy=False)
 
 
 def labels(where: str, label: Any) -> np.ndarray:
@@ -51,9 +52,12 @@ def labels(where: str, label: Any) -> np.ndarray:
       f'{where} has shape {label.shape}; labels must be one class number for '
       'each image, N or N x 1'
     )
-  if label.size and (label.min() < 0 or label.max() >= label.size + 100_000):
-    worst = label.min() if label.min() < 0 else label.max()
-    raise UserError(f'{where} holds {worst}; labels must be integers 0 to k-1')
+  low, high = label.min(initial=0), label.max(initial=0)
+  if low < 0 or high >= _MAX_CLASSES:
+    raise UserError(
+      f'{where} holds {low if low < 0 else high}; labels must be integers 0 to '
+      'k-1, one for each class'
+    )
   return label.astype(np.int32)
 
 

@@ -7,7 +7,8 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import BinaryIO, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from absl import logging
 
@@ -67,12 +68,15 @@ def _fetch_from(url: str, file: File, path: str) -> str:
   )
   try:
     with os.fdopen(descriptor, 'wb') as out:
-      digest = _copy(url, out)
+      digest = hashlib.sha256()
+      for chunk in _chunks(url):
+        digest.update(chunk)
+        out.write(chunk)
       out.flush()
       os.fsync(out.fileno())
-    if digest != file.sha256:
+    if digest.hexdigest() != file.sha256:
       raise _Refused(
-        f'checksum mismatch, sha256 {digest[:12]}... is not '
+        f'checksum mismatch, sha256 {digest.hexdigest()[:12]}... is not '
         f'{file.sha256[:12]}...'
       )
     os.replace(temporary, path)
@@ -82,25 +86,23 @@ def _fetch_from(url: str, file: File, path: str) -> str:
   return path
 
 
-def _copy(url: str, out: BinaryIO) -> str:
-  """Copies what is at `url` to `out`; returns its SHA-256."""
-  digest = hashlib.sha256()
+def _chunks(url: str) -> Iterator[bytes]:
+  """What is at `url`, piece by piece; all failures are `_Refused`."""
   size = 0
   try:
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
+      promised = int(response.headers.get('Content-Length', 0))
       while chunk := response.read(_CHUNK):
-        digest.update(chunk)
-        size += out.write(chunk)
-      promised = response.headers.get('Content-Length')
+        size += len(chunk)
+        yield chunk
   except urllib.error.HTTPError as e:
     raise _Refused(f'HTTP {e.code} {e.reason}') from e
   except urllib.error.URLError as e:
     raise _Refused(f'no connection, {e.reason}') from e
-  except (http.client.HTTPException, TimeoutError, ConnectionError) as e:
+  except (http.client.HTTPException, OSError) as e:
     raise _Refused(f'broken off after {size:,} bytes') from e
-  if promised is not None and size < int(promised):
-    raise _Refused(f'broken off after {size:,} of {int(promised):,} bytes')
-  return digest.hexdigest()
+  if size < promised:
+    raise _Refused(f'broken off after {size:,} of {promised:,} bytes')
 
 
 def _sha256(path: str) -> str:

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from collections.abc import Sequence
 
 from dd_jax.data import (
   builders,
@@ -17,7 +18,7 @@ from dd_jax.data.dataset import Raw
 from dd_jax.types import UserError
 
 EMBEDDED = {'digits': embedded.digits}
-_TFDS_NAME = re.compile(r'[a-z]\w*(/[\w.-]+)?(:[\d.*]+)?')
+_TFDS_NAME = re.compile(r'[a-z][a-z\d_]*(/[\w.-]+)?(:[\d.*]+)?')
 
 
 def load(
@@ -75,15 +76,24 @@ def _original(name: str, data_dir: str | None) -> Raw:
     beside = os.path.join(made.data_dir_root, 'array_record')
     made = builders.builder(name, beside)
   if not made.is_prepared():
-    found = originals.download(name, originals.ORIGINALS[name], cache)
-    builders.prepare(made, found)
+    try:
+      found = originals.download(name, originals.ORIGINALS[name], cache)
+      builders.prepare(made, found)
+    except OSError as e:
+      raise UserError(
+        f'data_dir={made.data_dir_root}: {name} cannot be stored there '
+        f'({e.strerror or e})'
+      ) from e
   return builders.read(name, made)
 
 
 def _prepared(name: str, data_dir: str | None, image_size: int | None) -> Raw:
   """Reads any other TFDS builder, from an already prepared data_dir."""
   if not _TFDS_NAME.fullmatch(name):
-    raise UserError(f'{name}: no such file or folder')
+    is_path = not re.fullmatch(r'[\w-]+', name)
+    raise UserError(
+      f'{name!r}: no such file or folder' if is_path else _unknown(name)
+    )
   try:
     made = builders.builder(name, data_dir)
   except LookupError as e:
@@ -102,10 +112,19 @@ def _resized(raw: Raw, size: int | None) -> Raw:
 
 
 def _unknown(name: str) -> str:
-  near = difflib.get_close_matches(name, [*names(), *builders.names()], 1, 0.6)
-  hint = f'; did you mean {near[0]!r}?' if near else '.'
+  near = _nearest(name, names()) or _nearest(name, builders.names())
+  hint = f'; did you mean {near!r}?' if near else '.'
   return (
     f'unknown data set {name!r}{hint} Known are {", ".join(names())}; any '
     'image-classification set that TFDS has prepared in data_dir; a .npz file; '
     'an image folder'
   )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+  plain = name.lower().replace('-', '_')
+  if (whole := re.match(r'\w{3,}', plain)) is not None:
+    for candidate in known:
+      if candidate.startswith(whole.group()):
+        return candidate
+  return next(iter(difflib.get_close_matches(plain, known, 1, 0.6)), None)

@@ -297,6 +297,35 @@ def test_unprepared_builders_say_what_to_install(tmp_path):
     load.load('imdb_reviews', data_dir=str(tmp_path))
 
 
+@pytest.mark.parametrize(
+  ('given', 'near'),
+  [
+    ('mnits', 'mnist'),
+    ('MNIST', 'mnist'),
+    ('cifar', 'cifar10'),
+    ('svhn', 'svhn_cropped'),
+    ('Fashion-MNIST', 'fashion_mnist'),
+    ('digit', 'digits'),
+    ('food-101', 'food101'),
+  ],
+)
+def test_the_nearest_name_is_suggested(given, near, tmp_path):
+  with pytest.raises(UserError, match=f"did you mean '{near}'") as error:
+    load.load(given, data_dir=str(tmp_path))
+  assert '\n' not in str(error.value)
+
+
+def test_a_data_dir_that_cannot_be_written(tmp_path, monkeypatch):
+  files = tmp_path / 'files'
+  files.mkdir()
+  _idx_files(files)
+  _redirect(monkeypatch, 'mnist', files, 'https://no-such-host.invalid/')
+  (tmp_path / 'tfds').mkdir()
+  (tmp_path / 'tfds' / 'downloads').write_text('in the way')
+  with pytest.raises(UserError, match=r'data_dir=.*cannot be stored'):
+    load.load('mnist', data_dir=str(tmp_path / 'tfds'))
+
+
 def test_the_nearest_tfds_name_is_suggested(tmp_path):
   with pytest.raises(UserError, match="did you mean 'food101'"):
     load.load('food_101', data_dir=str(tmp_path))
