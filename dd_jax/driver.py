@@ -51,6 +51,8 @@ class Result(NamedTuple):
 
   Attributes:
     data: the best by validation, or the last where there is none.
+    start: what `init` made, for the report.
+    start: what `init` made, before the first step.
     state: the last.
     step: finished outer steps.
     selection: how `data` was chosen, for the report.
@@ -63,6 +65,7 @@ class Result(NamedTuple):
   """
 
   data: DistilledData
+  start: DistilledData
   state: PyTree
   step: int
   selection: str
@@ -239,6 +242,7 @@ class _Run:
     )
     with self._timed('init'), self._signals.raising():
       state = self._placement.put(self._distiller.init(keys[0], source))
+      self._start = self._placement.put(self._distilled(state))
       fresh = _Saved(state, jnp.int32(-1), self._no_best(state))
     self._saved, messages = self._restore(fresh)
     for writer in self._writers:
@@ -279,6 +283,7 @@ class _Run:
       selection = f'best {validation.name} at step {step}'
     return Result(
       data,
+      self._start,
       self._saved.state,
       self.step,
       selection,

@@ -20,8 +20,10 @@ import optax
 from dd_jax import artifact, augment
 from dd_jax.data.labels import LabelEncoding, label_encoding
 from dd_jax.distiller import Distiller
+from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS, Ridge
 from dd_jax.methods import METHODS
+from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import (
   PARAMETERIZATIONS,
@@ -31,19 +33,21 @@ from dd_jax.parameterization import (
 )
 from dd_jax.types import Augment, Kernel, UserError
 
+__all__ = ['METHODS', 'NETWORKS', 'PROTOCOLS', 'SELECTIONS', 'Config']
+
 Config = dict[str, Any]
 """Nested dicts of int, float, bool, str and tuples of str."""
 
 COMMON: Config = {
   'dataset': 'digits',
-  'data_dir': '',
+  'data_dir': '',  # where TFDS keeps its data
   'image_size': 0,
-  'validation': 0.0,
+  'validation': 0.0,  # held out of train: a count, or a share below 1
   'preprocessing': 'standardise',
   'label_encoding': 'one-hot',
   'ipc': 10,
   'seed': 0,
-  'num_steps': 1000,
+  'num_steps': 1000,  # -1: one sweep of the training data
   'validate_every': 100,
   'method': {'name': 'kip'},
   'parameterization': {'name': 'pixels', 'start': 'real'},
@@ -114,16 +118,12 @@ def default(method: str = 'kip') -> Config:
   check_name('method', method, METHODS)
   config = copy.deepcopy(COMMON)
   config['method'] = {'name': method, **settings(METHODS[method].factory)}
-  update(config, METHODS[method].recipe, complete=False)
-  for section, factories in _FACTORIES.items():
-    name = config[section]['name']
-    config[section] = {**settings(factories[name]), **config[section]}
-  return config
+  for section in _FACTORIES:
+    _rename(config, section, config[section]['name'])
+  return update(config, METHODS[method].recipe)
 
 
-def update(
-  config: Config, changes: Mapping[str, Any], *, complete: bool = True
-) -> Config:
+def update(config: Config, changes: Mapping[str, Any]) -> Config:
   """Changes fields of `config` in place, and returns it.
 
   Choosing another `name` for a part brings that part's own settings with it.
@@ -131,15 +131,21 @@ def update(
   Args:
     config: as `default` makes it.
     changes: nested; every field must exist.
-    complete: also bring settings of newly named parts.
 
   Raises:
     UserError: an unknown field or a value of another type.
   """
-  for field, value in changes.items():
-    if field in _FACTORIES and complete and 'name' in value:
-      _rename(config, field, value['name'])
-  _merge(config, changes, '', complete)
+  for section in _FACTORIES:
+    if 'name' in changes.get(section, {}):
+      _rename(config, section, changes[section]['name'])
+  learner = changes.get('evaluation', {}).get('network', {}).get('name')
+  if learner:
+    check_name('evaluation.network.name', learner, NETWORKS)
+    config['evaluation']['network'] = {
+      'name': learner,
+      **settings(NETWORKS[learner]),
+    }
+  _merge(config, changes, '')
   return config
 
 
@@ -148,7 +154,7 @@ def settings(factory: Callable[..., Any]) -> Config:
 
   A `Ridge` shows as its value, a size that may be None as 0.
   """
-  found = {}
+  found: Config = {}
   for name, parameter in inspect.signature(factory).parameters.items():
     value = parameter.default
     if name in PARTS or value is inspect.Parameter.empty:
@@ -297,39 +303,31 @@ def _rename(config: Config, section: str, name: str) -> None:
   config[section] = {**fresh, **kept, 'name': name}
 
 
-def _merge(
-  config: Config, changes: Mapping[str, Any], path: str, complete: bool
-) -> None:
+def _merge(config: Config, changes: Mapping[str, Any], path: str) -> None:
   for field, value in changes.items():
     full = f'{path}{field}'
-    known = field in config
-    if not known and (complete or path in ('', 'evaluation.')):
-      if path != 'evaluation.network.':
-        raise UserError(_unknown_field(full, field, config))
-    old = config.get(field)
-    if isinstance(old, dict):
-      if not isinstance(value, Mapping):
-        raise UserError(f'{full}={value!r}: is a group of fields')
-      _merge(old, value, f'{full}.', complete)
-    else:
+    if field not in config:
+      raise UserError(_unknown_field(full, field, config))
+    old = config[field]
+    if not isinstance(old, dict):
       config[field] = _checked(full, value, old)
+    elif isinstance(value, Mapping):
+      _merge(old, value, f'{full}.')
+    else:
+      raise UserError(f'config.{full}={value!r}: is a group of fields')
 
 
 def _checked(field: str, value: Any, old: Any) -> Any:
   """`value` in the type of the field's present value."""
-  if (
-    old is None
-    or (isinstance(value, type(old))
-    and (isinstance(value, bool) == isinstance(old, bool)))
-  ):
-    return value
-  if isinstance(old, float) and isinstance(value, int):
-    return float(value)
-  if isinstance(old, tuple) and isinstance(value, list):
-    return tuple(value)
-  raise UserError(
-    f'{field}={value!r}: must be of type {type(old).__name__}, like {old!r}'
-  )
+  if isinstance(value, bool) == isinstance(old, bool):
+    if isinstance(value, type(old)):
+      return value
+    if isinstance(old, float) and isinstance(value, int):
+      return float(value)
+    if isinstance(old, tuple) and isinstance(value, list):
+      return tuple(value)
+  kind = type(old).__name__
+  raise UserError(f'config.{field}={value!r}: must be {kind}, like {old!r}')
 
 
 def _unknown_field(full: str, field: str, config: Config) -> str:

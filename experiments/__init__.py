@@ -1,0 +1,1 @@
+"""Flag-driven binaries and the recipes that they run."""

@@ -199,7 +199,7 @@ RECIPE = {
 
 LABEL_SOLVE_RECIPE = {
   'label_encoding': 'centred',
-  'num_steps': 0,  # one sweep
+  'num_steps': -1,  # one sweep
   'evaluation': {'protocol': 'krr-ntk'},
 }
 """Real images; one sweep of the training set."""

@@ -1,0 +1,79 @@
+"""The short way in: distil arrays in memory with one call."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dd_jax import pipeline, recipe
+from dd_jax.data.dataset import Dataset, from_arrays
+from dd_jax.pipeline import Outcome
+from dd_jax.types import UserError
+from dd_jax.workdir import Workdir
+from dd_jax.writers import JsonlWriter, ProgressWriter, Writer
+
+
+def distill(
+  x_train: Any,
+  y_train: Any = None,
+  x_test: Any = None,
+  y_test: Any = None,
+  *,
+  method: str = 'kip',
+  ipc: int = 10,
+  seed: int = 0,
+  config: Mapping[str, Any] | None = None,
+  workdir: str | Path | None = None,
+  progress: bool = True,
+) -> Outcome:
+  """Distils a data set to `ipc` images of each class, and scores them.
+
+  Args:
+    x_train: images `[n, h, w]` or `[n, h, w, c]`, uint8 or floats in [0, 1]; or
+      a `Dataset`, as `dd_jax.load_dataset` gives; then no other array.
+    y_train: class numbers `[n]`.
+    x_test: as `x_train`. Without it a sixth of the training examples is held
+      out for the test.
+    y_test: as `y_train`.
+    method: a name in `dd_jax.methods.METHODS`.
+    ipc: images per class.
+    seed: of all randomness.
+    config: changes to `dd_jax.recipe.default(method)`, nested:
+      `{'num_steps': 500, 'optimizer': {'learning_rate': 0.01}}`.
+    workdir: an empty folder for the artefact, metrics, checkpoints and report;
+      by default nothing is written.
+    progress: shows a progress bar on stderr.
+
+  Returns:
+    The artefact and the record of the run, test accuracy included.
+
+  Raises:
+    UserError: what is wrong, in one line.
+  """
+  if isinstance(x_train, Dataset):
+    dataset = x_train
+  elif y_train is None:
+    raise UserError('y_train: missing; give a label for every image')
+  else:
+    dataset = from_arrays(x_train, y_train, x_test, y_test, seed=seed)
+  chosen = recipe.update(recipe.default(method), config or {})
+  recipe.update(chosen, {'dataset': dataset.name, 'ipc': ipc, 'seed': seed})
+  folder = Workdir(workdir) if workdir is not None else None
+  return pipeline.run(
+    chosen,
+    dataset=dataset,
+    workdir=folder,
+    writers=writers(folder, chosen, progress),
+    command=f'dd_jax.distill(..., method={method!r}, ipc={ipc}, seed={seed})',
+  )
+
+
+def writers(
+  workdir: Workdir | None, config: recipe.Config, progress: bool
+) -> Sequence[Writer]:
+  """The usual writers: a progress bar, and files where there is a folder."""
+  found: list[Writer] = []
+  if progress:
+    found.append(ProgressWriter(config['num_steps']))
+  if workdir is not None:
+    found.append(JsonlWriter(workdir.path))
+  return found

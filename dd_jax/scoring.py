@@ -1,0 +1,203 @@
+"""Scoring a distilled set and the baselines beside it, on the test set."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from dd_jax import driver, recipe
+from dd_jax.data.prepare import Prepared
+from dd_jax.data.subset import head
+from dd_jax.evaluation.cache import Cache
+from dd_jax.evaluation.features import trained_features
+from dd_jax.evaluation.protocols import (
+  Protocol,
+  Score,
+  Setting,
+  evaluate,
+  protocol,
+  summary,
+)
+from dd_jax.kernels import Ridge
+from dd_jax.recipe import Config
+from dd_jax.types import DistilledData, Key
+
+_CACHE_VERSION = 1
+_FEATURE_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+  """Scores sets for one run: its data, its protocols, its baselines.
+
+  Attributes:
+    config: of the run.
+    prepared: its data.
+    cache: where baselines are kept.
+  """
+
+  config: Config
+  prepared: Prepared
+  cache: Cache
+
+  @property
+  def setting(self) -> recipe.Setting:
+    """What the run's objects depend on."""
+    source = self.prepared.train
+    return recipe.Setting(source.image_shape, source.num_classes)
+
+  def validation(self) -> driver.Validation | None:
+    """How the run selects, or None where nothing is validated."""
+    section = self.config['evaluation']
+    if not self.config['validate_every']:
+      return None
+    chosen = self._protocol(
+      section['protocol'],
+      self.config['label_encoding'],
+      section['validation_steps'] or section['steps'],
+    )
+    held_out = head(self.prepared.validation, section['validation_examples'])
+    count = 1 if chosen.exact else section['validation_learners']
+
+    def score(key: Key, data: DistilledData) -> jax.Array:
+      return chosen.score(jax.random.split(key, count), data, held_out).mean()
+
+    name = (
+      f'validation accuracy ({chosen.name}, {len(held_out):,} held-out '
+      'training examples)'
+    )
+    return driver.Validation(score, self.config['validate_every'], name)
+
+  def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
+    """The headline protocol's score and the others', by name."""
+    section = self.config['evaluation']
+    names = dict.fromkeys((section['protocol'], *section['others']))
+    return {name: self._score(name, key, data) for name in names}
+
+  def baselines(self, key: Key) -> dict[str, Score]:
+    """Selections of real images under the headline protocol, cached.
+
+    The deviation of a random selection is over draws, one learner each; of the
+    others, over learners.
+    """
+    names = self.config['evaluation']['baselines']
+    return {name: self._baseline(name, key) for name in names}
+
+  def _score(self, name: str, key: Key, data: DistilledData) -> Score:
+    section = self.config['evaluation']
+    chosen = self._protocol(
+      name, self.config['label_encoding'], section['steps']
+    )
+    return evaluate(
+      chosen, key, data, self.prepared.test, num_learners=section['learners']
+    )
+
+  @functools.cache  # noqa: B019 (a scorer lives for one run)
+  def _protocol(self, name: str, encoding: str, steps: int) -> Protocol:
+    section = self.config['evaluation']
+    learner, setting = section['network'], self.setting
+    chosen = protocol(
+      name,
+      Setting(
+        dataset=self.prepared.dataset.name,
+        image_shape=setting.image_shape,
+        num_classes=setting.num_classes,
+        label_encoding=encoding,
+        network=recipe.build_network(learner, setting)
+        if learner['name']
+        else None,
+        kernel=functools.partial(recipe.build_kernel, self.config['kernel']),
+        ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
+        steps=steps or None,
+      ),
+    )
+    return chosen._replace(name=chosen.name + self._changes(chosen, steps))
+
+  def _changes(self, chosen: Protocol, steps: int) -> str:
+    """What of the named protocol was replaced: part of its name."""
+    if chosen.exact:
+      return ''
+    learner = self.config['evaluation']['network']
+    changes = [f'{steps} steps'] if steps else []
+    if learner['name']:
+      plain = recipe.settings(recipe.NETWORKS[learner['name']])
+      own = [f'{k}={v}' for k, v in learner.items() if plain.get(k) != v]
+      changes.append(' '.join([learner['name'], *own[1:]]))
+    return f' ({", ".join(changes)})' if changes else ''
+
+  def _baseline(self, name: str, key: Key) -> Score:
+    identity = self._identity(name, key)
+    held = self.cache.get(identity)
+    if held is not None:
+      fields = json.loads(held)
+      return Score(**{**fields, 'values': tuple(fields['values'])})
+    score = self._random(key) if name == 'random' else self._selected(name, key)
+    self.cache.put(identity, json.dumps(score._asdict()).encode())
+    return score
+
+  def _selected(self, name: str, key: Key) -> Score:
+    return self._score_one_hot(key, self._selection(name, key), None)
+
+  def _random(self, key: Key) -> Score:
+    count = self.config['evaluation']['learners']
+    keys = jax.random.split(key, count)
+    scores = [
+      self._score_one_hot(k, self._selection('random', k), 1) for k in keys
+    ]
+    return summary(scores[0].protocol, tuple(s.mean for s in scores))
+
+  def _score_one_hot(
+    self, key: Key, data: DistilledData, learners: int | None
+  ) -> Score:
+    section = self.config['evaluation']
+    chosen = self._protocol(section['protocol'], 'one-hot', section['steps'])
+    count = learners or section['learners']
+    return evaluate(chosen, key, data, self.prepared.test, num_learners=count)
+
+  def _selection(self, name: str, key: Key) -> DistilledData:
+    config = recipe.update(recipe.default(name), {'ipc': self.config['ipc']})
+    setting = self.setting._replace(features=self._features(name))
+    method = recipe.build(config, setting)
+    return method.distilled(method.init(key, self.prepared.train))
+
+  def _features(self, name: str) -> Callable[..., Any] | None:
+    if name == 'random' or self.config['evaluation']['features'] == 'pixels':
+      return None
+    return self._network_features
+
+  @functools.cached_property
+  def _network_features(self) -> Callable[..., Any]:
+    """Penultimate features of the `dc` protocol's ConvNet on real data."""
+    section = {'name': 'convnet', **recipe.settings(recipe.NETWORKS['convnet'])}
+    return trained_features(
+      recipe.build_network(section, self.setting),
+      jax.random.key(_FEATURE_SEED),
+      self.prepared.train,
+      self.cache,
+      {'features': section, **self._data_identity()},
+    )
+
+  def _data_identity(self) -> dict[str, Any]:
+    provenance = self.prepared.dataset.provenance
+    return {
+      'version': _CACHE_VERSION,
+      'sha256': provenance['sha256'],
+      'validation': provenance['validation'],
+      'preprocessing': self.prepared.preprocessing.name,
+    }
+
+  def _identity(self, name: str, key: Key) -> dict[str, Any]:
+    section = self.config['evaluation']
+    kept = ('protocol', 'learners', 'network', 'steps', 'features')
+    return {
+      **self._data_identity(),
+      'selection': name,
+      'ipc': self.config['ipc'],
+      'key': jax.random.key_data(key).tolist(),
+      'kernel': self.config['kernel'],
+      'ridge': self.config['method'].get('ridge', 1e-6),
+      **{k: section[k] for k in kept},
+    }

@@ -1,0 +1,126 @@
+r"""Distils a data set and scores what came out.
+
+  python -m experiments.distill
+  python -m experiments.distill --dataset=mnist --method=frepo --ipc=1 \
+      --workdir=/tmp/frepo
+
+With no flags: kip, the embedded digits, 10 images of each class.
+"""
+
+import shlex
+import sys
+
+from absl import flags
+
+import dd_jax
+from dd_jax import pipeline, recipe
+from dd_jax.api import writers
+from dd_jax.data.load import names
+from dd_jax.workdir import Workdir
+from dd_jax.writers import TensorBoardWriter
+from experiments import main, settings
+
+_METHODS = '; '.join(f'{k}: {m.summary}' for k, m in recipe.METHODS.items())
+
+_DATASET = flags.DEFINE_string(
+  'dataset',
+  None,
+  f'One of {", ".join(names())}; any TFDS name prepared in --data_dir; a .npz '
+  'file with x_train, y_train (and x_test, y_test); or a folder of images, one '
+  'folder for each class. Default: digits.',
+)
+_METHOD = flags.DEFINE_string('method', None, f'{_METHODS}. Default: kip.')
+_IPC = flags.DEFINE_integer('ipc', None, 'Images per class. Default: 10.')
+_SEED = flags.DEFINE_integer('seed', None, 'Of all randomness. Default: 0.')
+_STEPS = flags.DEFINE_integer('num_steps', None, "Outer steps; the recipe's.")
+_WORKDIR = flags.DEFINE_string(
+  'workdir',
+  None,
+  'Where everything is written. Default: runs/DATASET_METHOD_IPC_SEED.',
+)
+_RESUME = flags.DEFINE_bool(
+  'resume', False, 'Continue the run in --workdir from its last checkpoint.'
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Discard the run in --workdir.'
+)
+_CONFIG = flags.DEFINE_string(
+  'config',
+  None,
+  'A recipe: experiments/configs/NAME.py, or NAME.py:IPC. Any field of it is '
+  'changed by --config.FIELD=VALUE, such as --config.method.ridge=1e-5. '
+  'Default: the recipe of that set and method, where there is one.',
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  'image_size', None, 'Scale the shorter side to this and crop the centre.'
+)
+_DEVICES = flags.DEFINE_integer(
+  'devices', 1, 'Shard each batch over this many devices; 0 for all.'
+)
+_TENSORBOARD = flags.DEFINE_bool(
+  'tensorboard', False, 'Also write TensorBoard event files.'
+)
+
+
+def distill(fields: dict[str, str]) -> None:
+  """Runs what the flags describe."""
+  named = {
+    'dataset': _DATASET.value,
+    'method': _METHOD.value,
+    'ipc': _IPC.value,
+    'seed': _SEED.value,
+    'num_steps': _STEPS.value,
+    'data_dir': _DATA_DIR.value,
+    'image_size': _IMAGE_SIZE.value,
+  }
+  given = {k: v for k, v in named.items() if v is not None}
+  config = settings.configuration(_CONFIG.value, given, fields)
+  pipeline.check(config)
+  mesh = main.mesh(_DEVICES.value)
+  workdir = Workdir(
+    _WORKDIR.value or _default_workdir(config),
+    resume=_RESUME.value,
+    overwrite=_OVERWRITE.value,
+  )
+  if _RESUME.value and not workdir.resumed:
+    print(f'no run to resume in {workdir.path}: starting anew')
+  told = [*writers(workdir, config, progress=True)]
+  if _TENSORBOARD.value:
+    told.append(TensorBoardWriter(workdir.path / 'tensorboard'))
+  outcome = pipeline.run(
+    config, workdir=workdir, writers=told, command=_command(), mesh=mesh
+  )
+  print(summary(outcome))
+  print(f'report: {workdir.path / "report.html"}')
+
+
+def summary(outcome: dd_jax.Outcome) -> str:
+  """The result as a few lines of text."""
+  result = outcome.result
+  lines = [
+    f'{result["method"]} on {result["dataset"]}, '
+    f'{result["images_per_class"]} images per class, {result["steps"]} steps',
+    f'returned: {result["selection"]}',
+    main.table(result),
+  ]
+  return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
+
+
+def _default_workdir(config: recipe.Config) -> str:
+  name = config['dataset'].rstrip('/').rsplit('/', 1)[-1].removesuffix('.npz')
+  method, ipc, seed = config['method']['name'], config['ipc'], config['seed']
+  return f'runs/{name}_{method}_{ipc}_{seed}'
+
+
+def _command() -> str:
+  """What reproduces this run in another folder."""
+  mine = ('--resume', '--overwrite', '--workdir', '--tensorboard')
+  kept = [a for a in sys.argv[1:] if not a.startswith(mine)]
+  return shlex.join(['python', '-m', 'experiments.distill', *kept])
+
+
+if __name__ == '__main__':
+  main.run(distill)

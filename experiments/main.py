@@ -1,0 +1,84 @@
+"""What every binary does around its work: flags in, one line out on errors."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+from absl import app, flags
+
+from dd_jax.driver import Interrupted
+from dd_jax.types import UserError
+from experiments import settings
+
+
+def run(main: Callable[[dict[str, str]], None]) -> None:
+  """Runs `main(fields)`, where `fields` are the `--config.FIELD` flags.
+
+  A user's mistake becomes one line and exit status 2; a signal, after its
+  checkpoint, the status that a shell expects.
+  """
+  fields: dict[str, str] = {}
+
+  def parse(argv: Sequence[str]) -> list[str]:
+    others, found = settings.split(argv)
+    fields.update(found)
+    try:
+      return flags.FLAGS(others)
+    except flags.Error as error:
+      raise UserError(str(error).splitlines()[0]) from error
+
+  def guarded(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+      raise UserError(f'{argv[1]}: is no flag; see --help')
+    main(fields)
+
+  try:
+    app.run(guarded, flags_parser=parse)
+  except UserError as error:
+    _leave(f'error: {error}', 2)
+  except Interrupted as stop:
+    _leave(str(stop), stop.exit_status)
+
+
+def mesh(count: int) -> jax.sharding.Mesh | None:
+  """The first `count` devices, or all; None for a single one.
+
+  Raises:
+    UserError: there are fewer.
+  """
+  present = jax.device_count()
+  if not 0 <= count <= present:
+    raise UserError(f'--devices={count}: allowed are 0 to {present}')
+  count = count or present
+  if count == 1:
+    return None
+  auto = jax.sharding.AxisType.Auto
+  return jax.make_mesh(
+    (count,), ('data',), axis_types=(auto,), devices=jax.devices()[:count]
+  )
+
+
+def table(found: Mapping[str, Any]) -> str:
+  """Scores as lines of text; takes what `pipeline.score` gives."""
+  headline = f'test accuracy under {found["protocol"]}: '
+  lines = [headline + percent(found['test_accuracy'])]
+  lines += [f'  {k}: {percent(v)}' for k, v in found['baselines'].items()]
+  for name, score in found['other_scores'].items():
+    lines.append(f'test accuracy under {name}: {percent(score)}')
+  return '\n'.join(lines)
+
+
+def percent(score: Mapping[str, Any]) -> str:
+  """Mean and deviation as text."""
+  spread = '' if score['std'] is None else f' ± {score["std"]:.2f}'
+  return f'{score["mean"]:.2f} %{spread}'
+
+
+def _leave(text: str, status: int) -> None:
+  """Ends the process at once: a compilation may run on in a thread."""
+  print(text, file=sys.stderr)
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(status)

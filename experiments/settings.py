@@ -1,0 +1,126 @@
+"""From the command line to a configuration.
+
+`--config=FILE[:ARGUMENT]` names a recipe file and `--config.FIELD=VALUE`
+changes a field of it; both are read here, before absl sees the other flags.
+"""
+
+import ast
+import pathlib
+import runpy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dd_jax import recipe
+from dd_jax.types import UserError
+
+_CONFIGS = pathlib.Path(__file__).parent / 'configs'
+
+
+def split(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+  """Separates `--config.FIELD=VALUE` from the other arguments.
+
+  Returns:
+    `(other arguments, {'FIELD': 'VALUE'})`.
+
+  Raises:
+    UserError: a field without a value.
+  """
+  others: list[str] = []
+  fields: dict[str, str] = {}
+  for argument in argv:
+    if not argument.lstrip('-').startswith('config.'):
+      others.append(argument)
+      continue
+    field, found, value = argument.lstrip('-')[len('config.') :].partition('=')
+    if not found:
+      raise UserError(f'{argument}: needs a value, --config.{field}=VALUE')
+    fields[field] = value
+  return others, fields
+
+
+def configuration(
+  file: str | None, named: Mapping[str, Any], fields: Mapping[str, str]
+) -> recipe.Config:
+  """The complete configuration of a run.
+
+  Args:
+    file: the recipe file, by default that of the named set and method where
+      there is one, else the method's own settings.
+    named: values of the flags that were given: `dataset`, `method`, `ipc`, ...
+    fields: changes, by dotted field.
+
+  Raises:
+    UserError: an unknown or ill-typed field, or a file that is no recipe.
+  """
+  values = dict(named)
+  method = values.pop('method', None)
+  config = _recipe(file, method, values.get('dataset'), values.get('ipc'))
+  if method and config['method']['name'] != method:
+    raise UserError(
+      f'--method={method}: the recipe {file} is for '
+      f'{config["method"]["name"]}; leave out one of the two'
+    )
+  recipe.update(config, values)
+  return change(config, fields)
+
+
+def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
+  """Changes fields in place, by dotted name and text.
+
+  Raises:
+    UserError: an unknown or ill-typed field.
+  """
+  for field, text in fields.items():
+    recipe.update(config, _nested(field, _value(config, field, text)))
+  return config
+
+
+def _recipe(
+  file: str | None, method: str | None, dataset: str | None, ipc: int | None
+) -> recipe.Config:
+  if file is None:
+    method, dataset = method or 'kip', dataset or recipe.COMMON['dataset']
+    recipe.check_name('--method', method, recipe.METHODS)
+    path = _CONFIGS / f'{pathlib.Path(dataset).stem}_{method}.py'
+    return _load(path, ipc) if path.exists() else recipe.default(method)
+  name, _, argument = file.partition(':')
+  if argument and not argument.isdigit():
+    raise UserError(f'--config={file}: after the colon, images per class')
+  if not pathlib.Path(name).is_file():
+    known = ', '.join(sorted(p.name for p in _CONFIGS.glob('[a-z]*.py')))
+    raise UserError(f'--config={name}: no such file; recipes here are {known}')
+  return _load(pathlib.Path(name), int(argument) if argument else ipc)
+
+
+def _load(path: pathlib.Path, ipc: int | None) -> recipe.Config:
+  try:
+    get_config = runpy.run_path(str(path))['get_config']
+  except (KeyError, SyntaxError) as error:
+    raise UserError(
+      f'--config={path}: is no recipe, a Python file with get_config(ipc)'
+    ) from error
+  found = get_config(ipc) if ipc else get_config()
+  return found.to_dict()
+
+
+def _value(config: recipe.Config, field: str, text: str) -> Any:
+  """Reads a value in the type that the field has now."""
+  old: Any = config
+  for part in field.split('.'):
+    old = old.get(part) if isinstance(old, dict) else None
+  if isinstance(old, str):
+    return text
+  if isinstance(old, tuple):
+    return tuple(x for x in text.strip('()').split(',') if x)
+  try:
+    return ast.literal_eval(
+      text.capitalize() if isinstance(old, bool) else text
+    )
+  except (ValueError, SyntaxError):
+    return text
+
+
+def _nested(field: str, value: Any) -> dict[str, Any]:
+  for part in reversed(field.split('.')):
+    value = {part: value}
+  return value
