@@ -118,8 +118,7 @@ class Checkpointer:
     self._last_save = time.monotonic()
     if step in self._steps():
       return
-    with full_disk(self.directory):
-      partial = self._make_partial(step)
+    with full_disk(self.directory), self._partial(step) as partial:
       _write_arrays(partial / _ARRAYS, tree)
       _write_about(
         partial,
@@ -170,13 +169,18 @@ class Checkpointer:
       return []
     return [int(p.name) for p in self.directory.iterdir() if p.name.isdigit()]
 
-  def _make_partial(self, step: int) -> pathlib.Path:
+  @contextlib.contextmanager
+  def _partial(self, step: int) -> Iterator[pathlib.Path]:
+    """A folder to fill and rename; nothing of it stays after a failure."""
     self.directory.mkdir(parents=True, exist_ok=True)
     for left_over in self.directory.glob('*' + _PARTIAL):
       shutil.rmtree(left_over)
-    partial = self.directory / f'{step}{_PARTIAL}'
-    partial.mkdir()
-    return partial
+    folder = self.directory / f'{step}{_PARTIAL}'
+    folder.mkdir()
+    try:
+      yield folder
+    finally:
+      shutil.rmtree(folder, ignore_errors=True)
 
   def _read(self, step: int, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
     folder = self.directory / str(step)
@@ -225,10 +229,10 @@ class Checkpointer:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-  """Drops what Orbax logs below ERROR, and nothing else's."""
+  """Drops what Orbax logs: its errors are raised as well, and told once."""
 
   def keep(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or 'orbax' not in record.pathname
+    return 'orbax' not in record.pathname
 
   logger = logging.getLogger('absl')
   logger.addFilter(keep)

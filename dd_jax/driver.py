@@ -243,7 +243,8 @@ class _Run:
     with self._timed('init'), self._signals.raising():
       state = self._placement.put(self._distiller.init(keys[0], source))
       self._start = self._placement.put(self._distilled(state))
-      fresh = _Saved(state, jnp.int32(-1), self._no_best(state))
+      self._start_data = self._placement.put(self._distilled(state))
+      fresh = _Saved(state, jnp.int32(-1), self._no_best())
     self._saved, messages = self._restore(fresh)
     for writer in self._writers:
       writer.begin(self.step)
@@ -309,12 +310,11 @@ class _Run:
     for writer in self._writers:
       writer.close()
 
-  def _no_best(self, state: PyTree) -> _Best | None:
+  def _no_best(self) -> _Best | None:
     if self._validation is None:
       return None
-    shapes = jax.eval_shape(self._distilled, state)
-    data = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    return self._placement.put(_Best(data, jnp.float32(-1), jnp.int32(-1)))
+    none = _Best(self._start_data, jnp.float32(-1), jnp.int32(-1))
+    return self._placement.put(none)
 
   def _restore(self, fresh: _Saved) -> tuple[_Saved, tuple[str, ...]]:
     if self._checkpointer is None or not self._checkpointer.resume:

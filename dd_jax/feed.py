@@ -160,6 +160,8 @@ class _HostFeed:
     self._planner = jax.jit(self._plan_steps)
     self._length = self._fitting_length(step)
     self._pool = concurrent.futures.ThreadPoolExecutor(1)
+    # A context manager of the caller's does not reach another thread.
+    self._x64 = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
     self._blocks: dict[int, concurrent.futures.Future[_Block]] = {}
 
   def data(self, step: int) -> _Block:
@@ -196,8 +198,8 @@ class _HostFeed:
   def _fetch(self, index: int) -> _Block:
     first = index * self._length
     steps = np.arange(first, first + self._length, dtype=np.int32)
-    batches = self._source.fetch(self._planner(self._key, steps))
-    block = self._placement.split_block(batches)
-    return jax.block_until_ready(
-      _Block(block, self._placement.replicate(jnp.int32(first)))
-    )
+    with jax.enable_x64(self._x64):
+      batches = self._source.fetch(self._planner(self._key, steps))
+      block = self._placement.split_block(batches)
+      start = self._placement.replicate(jnp.int32(first))
+    return jax.block_until_ready(_Block(block, start))

@@ -218,6 +218,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, monkeypatch):
       with pytest.raises(UserError, match='disk that holds') as info:
         make(tmp_path).save(2, tree(2))
     assert str(tmp_path) in str(info.value) and '\n' not in str(info.value)
+    assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['1']
     assert bits(make(tmp_path).restore(tree()).tree) == bits(tree(1))
   saved(tmp_path, 2)
   assert make(tmp_path).restore(tree()).step == 2

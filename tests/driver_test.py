@@ -224,6 +224,7 @@ def test_without_validation_the_last_is_returned():
 def test_no_steps_give_the_start():
   result = run(0, validation=validation())
   np.testing.assert_array_equal(result.data.image, examples()[0][:4])
+  np.testing.assert_array_equal(reference(12).start.image, result.data.image)
   assert result.step == result.best_step == 0
 
 
@@ -232,6 +233,16 @@ def test_host_and_resident_sources_agree(block_bytes, monkeypatch):
   monkeypatch.setattr(feed, '_BLOCK_BYTES', block_bytes)
   host = sources.HostSource(*examples(), None, 4)
   assert bits(run(30, source=host).state) == bits(reference(30).state)
+
+
+def test_float64_reaches_the_background_thread():
+  image, label = examples()
+  image = image.astype(np.float64)
+  with jax.enable_x64(True):
+    host = run(12, source=sources.HostSource(image, label, None, 4))
+    here = run(12, source=sources.resident(image, label, 4, None))
+  assert host.state.image.dtype == np.float64
+  assert bits(host.state) == bits(here.state)
 
 
 def test_state_may_share_buffers():
@@ -292,7 +303,8 @@ def test_an_interrupted_run_continues_bit_for_bit(tmp_path, signum):
 
 
 def check_same(a, b):
-  assert bits((a.state, a.data)) == bits((b.state, b.data))
+  parts = [bits((x.state, x.data, x.start)) for x in (a, b)]
+  assert parts[0] == parts[1]
   assert isinstance(a.state, State)
   assert (a.best_step, a.best_score, a.selection) == (
     b.best_step,
