@@ -12,8 +12,9 @@ from dd_jax.data.load import load as load_dataset
 from dd_jax.distiller import Distiller, from_loss
 from dd_jax.pipeline import Outcome
 from dd_jax.types import DistilledData, LabeledData, UserError
+from dd_jax.version import VERSION
 
-__version__ = '0.1.0'
+__version__ = VERSION
 
 __all__ = [
   'Artifact',

@@ -23,6 +23,7 @@ from dd_jax.evaluation.protocols import Score
 from dd_jax.recipe import Config
 from dd_jax.scoring import Scorer
 from dd_jax.types import DistilledData, PyTree, UserError
+from dd_jax.version import VERSION
 from dd_jax.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.writers import Writer
 
@@ -273,9 +274,9 @@ def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
 
 def versions() -> dict[str, str]:
   """Versions of what the numbers depend on."""
-  names = ('dd_jax', 'jax', 'jaxlib', 'flax', 'optax', 'numpy')
+  names = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
   found = {name: importlib.metadata.version(name) for name in names}
-  return {**found, 'python': platform.python_version()}
+  return {'dd_jax': VERSION, **found, 'python': platform.python_version()}
 
 
 def peak_memory_bytes() -> int:

@@ -29,7 +29,7 @@ _CACHE_VERSION = 1
 _FEATURE_SEED = 0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Scorer:
   """Scores sets for one run: its data, its protocols, its baselines.
 

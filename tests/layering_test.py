@@ -13,6 +13,7 @@ PACKAGE = ROOT / 'dd_jax'
 
 # Lowest first. A module imports from its own floor and from those below.
 FLOORS = (
+  'version',
   'types',
   'files',
   'workdir',

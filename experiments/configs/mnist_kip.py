@@ -1,0 +1,21 @@
+"""KIP on mnist, one-hidden-layer NTK, learned labels.
+
+    python -m experiments.distill --dataset=mnist --ipc=10
+
+PUBLISHED
+"""
+
+from ml_collections import ConfigDict
+
+from dd_jax import recipe
+
+
+def get_config(ipc: int = 10) -> ConfigDict:
+  changes = {
+    'dataset': 'mnist',
+    'ipc': ipc,
+    'num_steps': 6000 if ipc == 1 else 2500,
+    'validate_every': 250,
+    'optimizer': {'learning_rate': 4e-2, 'schedule': 'cosine', 'final': 0.01},
+  }
+  return ConfigDict(recipe.update(recipe.default('kip'), changes))
