@@ -2,11 +2,13 @@
 
 import importlib.metadata
 import json
+import math
+import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +22,8 @@ from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.evaluation.cache import Cache
 from dd_jax.evaluation.protocols import Score
+from dd_jax.interrupt import Stop, interruptible
+from dd_jax.parameterization.starts import check_counts
 from dd_jax.recipe import Config
 from dd_jax.scoring import Scorer
 from dd_jax.types import DistilledData, PyTree, UserError
@@ -28,6 +32,17 @@ from dd_jax.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.writers import Writer
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
+_COUNTS = (
+  'ipc',
+  'batch_size',
+  'inner_batch_size',
+  'inner_steps',
+  'pool_size',
+  'max_age',
+  'width',
+  'learners',
+  'validation_learners',
+)  # at least 1; other numbers may be 0
 
 
 class Outcome(NamedTuple):
@@ -69,26 +84,36 @@ def run(
   check(config)
   dataset = dataset or load_dataset(config)
   identity = {'config': _portable(config), 'data': dataset.provenance}
-  if workdir:
-    workdir.claim(identity)
-    finished = workdir.result()
-    if finished:
-      return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
+  finished = workdir.finished(identity) if workdir else None
+  if workdir and finished:
+    return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   prepared = prepare(dataset, config['preprocessing'])
   scorer = Scorer(config, prepared, Cache())
-  result = _distilled(
-    config, prepared, scorer, workdir, identity, writers, mesh
+  method = _method(config, prepared, scorer)
+  checkpointer = None
+  if workdir:
+    workdir.claim(identity)
+    checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
+  result = driver.distill(
+    method,
+    prepared.train,
+    seed=config['seed'],
+    num_steps=num_steps(config, prepared),
+    validation=scorer.validation(),
+    checkpointer=checkpointer,
+    writers=writers,
+    mesh=mesh,
   )
   made = _artifact(config, prepared, result)
   if workdir:
     artifact.save(workdir.path / ARTIFACT, made)
   for writer in writers:
     writer.message('scoring on the test set')
-  before = time.perf_counter()
-  found = score(scorer, made.data)
-  seconds = {**result.seconds, 'evaluate': time.perf_counter() - before}
+  found, seconds = _scored(scorer, made.data, result.step)
   record = _record(made, result, found, command)
-  record['seconds'] = {k: round(v, 3) for k, v in seconds.items()}
+  record['seconds'] = {
+    k: round(v, 3) for k, v in {**result.seconds, 'evaluate': seconds}.items()
+  }
   if workdir:
     _write(workdir, made, record)
   return Outcome(made, record)
@@ -115,18 +140,13 @@ def check(config: Config) -> None:
   Raises:
     UserError: names the field, the value and what is allowed.
   """
-  lowest = {'ipc': 1, 'seed': 0, 'num_steps': -1, 'validate_every': 0}
-  for field, least in lowest.items():
-    if config[field] < least:
-      raise UserError(
-        f'--{field}={config[field]}: allowed are {least} and more'
-      )
+  for field, value in _numbers(config):
+    name = field.rpartition('.')[2]
+    least = 1 if name in _COUNTS else -1 if name == 'num_steps' else 0
+    if not (math.isfinite(value) and value >= least):
+      flag = 'config.' + field if '.' in field else field
+      raise UserError(f'--{flag}={value}: allowed are {least} and more')
   section = config['evaluation']
-  if section['learners'] < 1:
-    raise UserError(
-      f'config.evaluation.learners={section["learners"]}: allowed are 1 and '
-      'more'
-    )
   features = {'pixels': None, 'network': None}
   recipe.check_name('evaluation.features', section['features'], features)
   for name in section['baselines']:
@@ -135,30 +155,35 @@ def check(config: Config) -> None:
     recipe.check_name('evaluation.protocol', name, recipe.PROTOCOLS)
 
 
-def _distilled(
-  config: Config,
-  prepared: Prepared,
-  scorer: Scorer,
-  workdir: Workdir | None,
-  identity: dict[str, Any],
-  writers: Sequence[Writer],
-  mesh: jax.sharding.Mesh | None,
-) -> driver.Result:
+def _numbers(config: Config, path: str = '') -> Iterator[tuple[str, float]]:
+  """Every number of the configuration by its dotted name."""
+  for field, value in config.items():
+    if isinstance(value, dict):
+      yield from _numbers(value, f'{path}{field}.')
+    elif isinstance(value, int | float):
+      yield path + field, value
+
+
+def _method(
+  config: Config, prepared: Prepared, scorer: Scorer
+) -> distiller.Distiller:
+  """Builds the method, and all that can be refused before hours of work."""
+  check_counts(prepared.train, config['ipc'])
+  scorer.check()
   steps = num_steps(config, prepared)
-  method = recipe.build({**config, 'num_steps': steps}, scorer.setting)
-  checkpointer = None
-  if workdir:
-    checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
-  return driver.distill(
-    method,
-    prepared.train,
-    seed=config['seed'],
-    num_steps=steps,
-    validation=scorer.validation() if steps else None,
-    checkpointer=checkpointer,
-    writers=writers,
-    mesh=mesh,
-  )
+  return scorer.build({**config, 'num_steps': steps})
+
+
+def _scored(
+  scorer: Scorer, data: DistilledData, step: int
+) -> tuple[dict[str, Any], float]:
+  """`score` and its seconds; a signal does not have to wait for its end."""
+  before = time.perf_counter()
+  try:
+    found = interruptible(lambda: score(scorer, data))
+  except Stop as stop:
+    raise driver.Interrupted(step, stop.signum) from None
+  return found, time.perf_counter() - before
 
 
 def num_steps(config: Config, prepared: Prepared) -> int:
@@ -198,11 +223,19 @@ def _artifact(
 
 
 def _portable(config: Config) -> Config:
-  """The configuration as JSON would give it back, without folders."""
+  """The configuration as JSON would give it back, files without folders."""
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
-  held['dataset'] = held['dataset'].rstrip('/').rsplit('/', 1)[-1]
+  if is_path(held['dataset']):
+    held['dataset'] = os.path.basename(os.path.abspath(held['dataset']))
+  start = held['parameterization']['start']
+  held['parameterization']['start'] = os.path.basename(start)
   return held
+
+
+def is_path(dataset: str) -> bool:
+  """Whether a data set is given by file or folder, and not by name."""
+  return dataset.endswith('.npz') or os.path.isdir(dataset)
 
 
 def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import jax
 from dd_jax import driver, recipe
 from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
+from dd_jax.distiller import Distiller
 from dd_jax.evaluation.cache import Cache
 from dd_jax.evaluation.features import trained_features
 from dd_jax.evaluation.protocols import (
@@ -49,10 +50,16 @@ class Scorer:
     source = self.prepared.train
     return recipe.Setting(source.image_shape, source.num_classes)
 
+  def build(self, config: Config) -> Distiller:
+    """Makes a method on this run's data."""
+    name = config['method']['name']
+    setting = self.setting._replace(features=self._features(name))
+    return recipe.build(config, setting)
+
   def validation(self) -> driver.Validation | None:
     """How the run selects, or None where nothing is validated."""
     section = self.config['evaluation']
-    if not self.config['validate_every']:
+    if not (self.config['validate_every'] and self.config['num_steps']):
       return None
     chosen = self._protocol(
       section['protocol'],
@@ -70,6 +77,18 @@ class Scorer:
       'training examples)'
     )
     return driver.Validation(score, self.config['validate_every'], name)
+
+  def check(self) -> None:
+    """Builds all that will score, so that what does not suit is refused now.
+
+    Raises:
+      UserError: a protocol or a network does not suit these images.
+    """
+    section = self.config['evaluation']
+    for name in (section['protocol'], *section['others']):
+      self._protocol(name, self.config['label_encoding'], section['steps'])
+    if section['features'] == 'network':
+      recipe.build_network(_feature_network(), self.setting)
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
@@ -159,19 +178,19 @@ class Scorer:
 
   def _selection(self, name: str, key: Key) -> DistilledData:
     config = recipe.update(recipe.default(name), {'ipc': self.config['ipc']})
-    setting = self.setting._replace(features=self._features(name))
-    method = recipe.build(config, setting)
+    method = self.build(config)
     return method.distilled(method.init(key, self.prepared.train))
 
   def _features(self, name: str) -> Callable[..., Any] | None:
-    if name == 'random' or self.config['evaluation']['features'] == 'pixels':
+    in_pixels = self.config['evaluation']['features'] == 'pixels'
+    if in_pixels or name not in ('herding', 'kmeans'):
       return None
     return self._network_features
 
   @functools.cached_property
   def _network_features(self) -> Callable[..., Any]:
     """Penultimate features of the `dc` protocol's ConvNet on real data."""
-    section = {'name': 'convnet', **recipe.settings(recipe.NETWORKS['convnet'])}
+    section = _feature_network()
     return trained_features(
       recipe.build_network(section, self.setting),
       jax.random.key(_FEATURE_SEED),
@@ -201,3 +220,8 @@ class Scorer:
       'ridge': self.config['method'].get('ridge', 1e-6),
       **{k: section[k] for k in kept},
     }
+
+
+def _feature_network() -> Config:
+  """The learner of the `dc` protocol."""
+  return {'name': 'convnet', **recipe.settings(recipe.NETWORKS['convnet'])}

@@ -20,7 +20,7 @@ from dd_jax.parameterization.starts import (
   real_indices,
   take_images,
 )
-from dd_jax.types import DistilledData, Key, LabeledData, Metrics
+from dd_jax.types import DistilledData, Key, LabeledData, Metrics, PyTree
 
 Features = Callable[[jax.Array], jax.Array]
 """`(image [n, h, w, c]) -> [n, d]`."""
@@ -50,7 +50,8 @@ def selection(
     index = select(key, source, ipc, measured)
     image = take_images(source, index.reshape(-1))
     label = jnp.repeat(jnp.arange(source.num_classes, dtype=jnp.int32), ipc)
-    return State({}, {'image': image, 'class': label})
+    params: PyTree = {'data': {}, 'extra': {}}
+    return State(params, {'image': image, 'class': label})
 
   def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
     del step
@@ -139,5 +140,8 @@ SELECTIONS: dict[str, Select] = {
 }
 """By name."""
 
-RECIPE = {'num_steps': 0, 'evaluation': {'protocol': 'dc'}}
+RECIPE = {
+  'num_steps': 0,
+  'evaluation': {'protocol': 'dc', 'features': 'network'},
+}
 """Nothing is learned."""

@@ -1,0 +1,266 @@
+r"""Measures speed and accuracy, and prints each figure beside its yardstick.
+
+  python -m experiments.benchmark --cases=frepo-10,evaluate --cores=1
+  python -m experiments.benchmark --cases=speed --output=speed.json
+
+Speeds are useful operations a second (see `experiments.flops`), medians of
+repeats after a warm-up. The yardstick is NumPy's 2048-cubed float32 matrix
+product on one thread, best of five, in the same process, before and after.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from threadpoolctl import threadpool_limits
+
+from dd_jax import recipe
+from dd_jax.data.source import ResidentSource, resident
+from dd_jax.distiller import Distiller
+from dd_jax.driver import distill
+from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.files import write_json
+from dd_jax.pipeline import versions
+from dd_jax.types import DistilledData, PyTree, UserError
+from experiments import flops, main
+
+_CASES = flags.DEFINE_list('cases', ['speed'], 'Names, or speed; see --list.')
+_LIST = flags.DEFINE_bool('list', False, 'Lists the cases.')
+_CORES = flags.DEFINE_integer('cores', 1, 'CPU cores to run on; 0 for all.')
+_HOST_DEVICES = flags.DEFINE_integer(
+  'host_devices', 1, 'Devices that the CPU shows as; batches are split.'
+)
+_REPEATS = flags.DEFINE_integer('repeats', 5, 'Timed repeats of each case.')
+_OUTPUT = flags.DEFINE_string('output', None, 'Also write the rows as JSON.')
+
+_SHAPE, _CLASSES, _REAL = (32, 32, 3), 10, 5000
+_TARGETS = 1024
+_YARDSTICK = 2048
+
+Row = dict[str, Any]
+
+
+def benchmark(fields: dict[str, str]) -> None:
+  """Runs the cases that the flags name."""
+  if fields:
+    raise UserError(f'--config.{next(iter(fields))}: there is no recipe here')
+  if _LIST.value:
+    print('\n'.join(_ALL))
+    return
+  names = [n for c in _CASES.value for n in (_ALL if c == 'speed' else [c])]
+  for name in names:
+    recipe.check_name('--cases', name, _ALL)
+  _place(_CORES.value, _HOST_DEVICES.value)
+  rows = [_measured(name) for name in names]
+  if _OUTPUT.value:
+    write_json(_OUTPUT.value, {'versions': versions(), 'rows': rows})
+
+
+def _place(cores: int, host_devices: int) -> None:
+  """Pins this process to some cores, by starting it anew on them.
+
+  Threads that a library has started keep the cores that they were born with.
+  """
+  if cores and hasattr(os, 'sched_setaffinity'):
+    present = sorted(os.sched_getaffinity(0))
+    if len(present) > cores:
+      os.sched_setaffinity(0, present[-cores:])
+      arguments = ['-m', 'experiments.benchmark', *sys.argv[1:]]
+      os.execv(sys.executable, [sys.executable, *arguments])
+    if len(present) < cores:
+      raise UserError(f'--cores={cores}: allowed are 1 to {len(present)}')
+  if host_devices > 1:
+    jax.config.update('jax_num_cpu_devices', host_devices)
+
+
+def _measured(name: str) -> Row:
+  before = yardstick()
+  row: Row = {'case': name, 'device': jax.devices()[0].device_kind}
+  row |= {'cores': _CORES.value, 'host_devices': _HOST_DEVICES.value}
+  row |= _ALL[name]()
+  row['yardstick_gflops'] = round(max(before, yardstick()), 1)
+  if 'gflops' in row:
+    row['share_of_yardstick'] = round(
+      row['gflops'] / row['yardstick_gflops'], 3
+    )
+  print(', '.join(f'{k} {v}' for k, v in row.items()), flush=True)
+  return row
+
+
+def yardstick() -> float:
+  """GFLOP/s of NumPy's matrix product on one thread, best of five."""
+  x = np.random.default_rng(0).normal(size=(_YARDSTICK,) * 2)
+  x = x.astype(np.float32)
+  with threadpool_limits(1):
+    return 2 * _YARDSTICK**3 / min(_timed(lambda: x @ x, 5)) / 1e9
+
+
+def _timed(call: Callable[[], Any], repeats: int) -> list[float]:
+  seconds = []
+  for _ in range(repeats):
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    seconds.append(time.perf_counter() - start)
+  return seconds
+
+
+def _speed(call: Callable[[], Any], work: float, steps: int = 1) -> Row:
+  """Times `call`, which does `steps` times `work` GFLOP."""
+  compile_seconds = _timed(call, 1)[0]
+  seconds = [s / steps for s in _timed(call, _REPEATS.value)]
+  median = statistics.median(seconds)
+  return {
+    'seconds': round(median, 5),
+    'fastest': round(min(seconds), 5),
+    'slowest': round(max(seconds), 5),
+    'gflop': round(work, 1),
+    'gflops': round(work / median, 1),
+    'first_call_seconds': round(compile_seconds, 1),
+  }
+
+
+def _source(
+  shape: tuple[int, ...] = _SHAPE, size: int = _REAL
+) -> ResidentSource:
+  rng = np.random.default_rng(0)
+  image = rng.normal(size=(size, *shape)).astype(np.float32)
+  return resident(image, np.arange(size) % _CLASSES, _CLASSES, None)
+
+
+def _frepo(ipc: int, network: PyTree, shape: tuple[int, int, int]) -> Distiller:
+  config = recipe.default('frepo')
+  recipe.update(
+    config, {'ipc': ipc, 'network': network, 'method': {'flip': True}}
+  )
+  return recipe.build(config, recipe.Setting(shape, _CLASSES))
+
+
+def _outer_steps(method: Distiller, source: ResidentSource, steps: int) -> Any:
+  """A call of `steps` outer steps in one compiled loop."""
+  key = jax.random.key(0)
+  mesh = main.mesh(_HOST_DEVICES.value)
+  place = lambda tree: tree
+  split = place
+  if mesh is not None:
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec('data'))
+    place = lambda tree: jax.device_put(tree, everywhere)
+    split = lambda tree: jax.lax.with_sharding_constraint(tree, rows)
+
+  @jax.jit
+  def run(state: PyTree, source: ResidentSource) -> PyTree:
+    def body(i: jax.Array, state: PyTree) -> PyTree:
+      k_sample, k_update = jax.random.split(jax.random.fold_in(key, i))
+      batch = split(method.sample(k_sample, i, source))
+      return method.update(k_update, i, state, batch)[0]
+
+    return jax.lax.fori_loop(0, steps, body, state)
+
+  state, source = place((method.init(key, source), source))
+  return lambda: run(state, source)
+
+
+def _frepo_case(ipc: int, wide: bool) -> Callable[[], Row]:
+  def case() -> Row:
+    name, norm = ('frepo_convnet', 'batch') if wide else ('convnet', 'instance')
+    widths = (128, 256, 512) if wide else (128,) * 3
+    network = {'name': name, 'norm': norm, 'width': 128}
+    layers = flops.convnet(32, 3, widths, _CLASSES)
+    work = flops.frepo_step(
+      layers, _TARGETS, _CLASSES * ipc, flip=True, dimension=widths[-1] * 16
+    )
+    steps = 2
+    call = _outer_steps(_frepo(ipc, network, _SHAPE), _source(), steps)
+    return _speed(call, work, steps)
+
+  return case
+
+
+def _dc(learners: int) -> tuple[Protocol, jax.Array, DistilledData]:
+  chosen = protocol('dc', Setting('random', _SHAPE, _CLASSES))
+  image = jax.random.normal(jax.random.key(1), (_CLASSES, *_SHAPE))
+  keys = jax.random.split(jax.random.key(0), learners)
+  return chosen, keys, DistilledData(image, jnp.eye(_CLASSES))
+
+
+def _evaluate_case() -> Row:
+  chosen, keys, data = _dc(1)
+  test = _source(size=10_000)
+  layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
+  work = flops.evaluation(layers, _CLASSES, 301, 10_000)
+  return _speed(lambda: chosen.score(keys, data, test), work)
+
+
+def _five_case() -> Row:
+  """Five learners together against one alone."""
+  test, times = _source(size=1000), []
+  for count in (1, 5):
+    chosen, keys, data = _dc(count)
+    call = lambda p=chosen, k=keys, d=data: p.score(k, d, test)
+    call()
+    times.append(statistics.median(_timed(call, _REPEATS.value)))
+  one, five = times
+  return {
+    'one_seconds': round(one, 3),
+    'five_seconds': round(five, 3),
+    'five_over_five_alone': round(five / (5 * one), 3),
+  }
+
+
+def _dispatch_case() -> Row:
+  """The driver's loop against one call a step, where dispatch dominates."""
+  shape, steps = (8, 8, 1), 2000
+  network = {'name': 'convnet', 'norm': 'instance', 'width': 8}
+  config = recipe.update(
+    recipe.default('frepo'),
+    {'ipc': 1, 'network': network, 'method': {'batch_size': 16}},
+  )
+  method = recipe.build(config, recipe.Setting(shape, _CLASSES))
+  source = _source(shape, 1000)
+  looped = distill(method, source, seed=0, num_steps=steps)
+  return {
+    'loop_steps_per_second': round(steps / looped.seconds['distil']),
+    **_one_call_a_step(method, source, 300),
+  }
+
+
+def _one_call_a_step(
+  method: Distiller, source: ResidentSource, steps: int
+) -> Row:
+  key = jax.random.key(0)
+
+  @jax.jit
+  def one(state: PyTree, i: jax.Array, source: ResidentSource) -> PyTree:
+    k_sample, k_update = jax.random.split(jax.random.fold_in(key, i))
+    batch = method.sample(k_sample, i, source)
+    return method.update(k_update, i, state, batch)
+
+  state, _ = one(method.init(key, source), jnp.int32(0), source)
+  start = time.perf_counter()
+  for i in range(steps):
+    state, metrics = one(state, jnp.int32(i), source)
+    float(metrics['loss'])  # what a loop that logs every step waits for
+  rate = steps / (time.perf_counter() - start)
+  return {'call_steps_per_second': round(rate)}
+
+
+_ALL: dict[str, Callable[[], Row]] = {
+  'frepo-1': _frepo_case(1, wide=False),
+  'frepo-10': _frepo_case(10, wide=False),
+  'frepo-wide-1': _frepo_case(1, wide=True),
+  'frepo-wide-10': _frepo_case(10, wide=True),
+  'evaluate': _evaluate_case,
+  'five-learners': _five_case,
+  'dispatch': _dispatch_case,
+}
+
+
+if __name__ == '__main__':
+  main.run(benchmark)

@@ -1,0 +1,71 @@
+"""Useful work: what a step must compute, whatever program computes it.
+
+Convolutions and dense layers only, two operations for a multiply-add, direct
+convolution with its padding taps; norm, pooling, losses and optimisers count
+nothing. A first layer has no input gradient unless the image needs one.
+"""
+
+from typing import NamedTuple
+
+
+class Layer(NamedTuple):
+  """Operations of one layer's forward pass for one image, and its place."""
+
+  operations: int
+  first: bool
+
+
+# How many forward passes' worth of work a pass costs: (first layer, others).
+FORWARD = (1, 1)
+IMAGE_GRADIENT = (2, 2)
+PARAMETER_GRADIENT = (2, 3)
+
+
+def convnet(
+  side: int, channels: int, widths: tuple[int, ...], classes: int
+) -> list[Layer]:
+  """The layers of a ConvNet on square images, last the dense one."""
+  layers = []
+  for i, width in enumerate(widths):
+    layers.append(Layer(2 * side * side * 9 * channels * width, i == 0))
+    side, channels = side // 2, width
+  return [*layers, Layer(2 * side * side * channels * classes, False)]
+
+
+def work(layers: list[Layer], kind: tuple[int, int]) -> float:
+  """GFLOP of one pass over one image."""
+  first, others = kind
+  total = sum(n * (first if is_first else others) for n, is_first in layers)
+  return total / 1e9
+
+
+def features(layers: list[Layer]) -> list[Layer]:
+  """Without the dense layer."""
+  return layers[:-1]
+
+
+def frepo_step(
+  layers: list[Layer], targets: int, support: int, flip: bool, dimension: int
+) -> float:
+  """GFLOP of FRePo's outer step.
+
+  Targets forward to features, support (with mirror images where `flip`) forward
+  and image gradient, the kernel products, one training step on the support set.
+  """
+  shown = support * (2 if flip else 1)
+  body = features(layers)
+  products = 2 * dimension * shown * (targets + shown) * 3 / 1e9
+  return (
+    targets * work(body, FORWARD)
+    + shown * work(body, IMAGE_GRADIENT)
+    + products
+    + support * work(layers, PARAMETER_GRADIENT)
+  )
+
+
+def evaluation(
+  layers: list[Layer], images: int, epochs: int, test: int
+) -> float:
+  """GFLOP of training a learner on a set and testing it."""
+  trained = epochs * images * work(layers, PARAMETER_GRADIENT)
+  return trained + test * work(layers, FORWARD)
