@@ -6,7 +6,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar('_T')
 
 
 class Stop(Exception):
@@ -69,21 +71,37 @@ class Signals:
 def compile_in_thread(lowered: Any, signals: Signals) -> Callable[..., Any]:
   """Compiles in a thread: no signal is handled while XLA is at work in ours.
 
-  The thread is no daemon: an interpreter that ends under a compilation aborts.
-  Who cannot wait for it leaves by `os._exit`.
-
   Raises:
     Stop: a signal came; the compilation goes on.
   """
-  done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+  return _in_thread(lowered.compile, signals)
 
-  def work() -> None:
+
+def interruptible(work: Callable[[], _T]) -> _T:
+  """Does long work that no signal can stop, in a thread that can be left.
+
+  Raises:
+    Stop: a signal came; the work goes on.
+  """
+  with Signals() as signals:
+    return _in_thread(work, signals)
+
+
+def _in_thread(work: Callable[[], _T], signals: Signals) -> _T:
+  """The result of `work`, or `Stop` as soon as a signal comes.
+
+  The thread is no daemon: an interpreter that ends under a compilation aborts.
+  Who cannot wait for it leaves by `os._exit`.
+  """
+  done: concurrent.futures.Future[_T] = concurrent.futures.Future()
+
+  def run() -> None:
     try:
-      done.set_result(lowered.compile())
+      done.set_result(work())
     except BaseException as error:
       done.set_exception(error)
 
-  threading.Thread(target=work).start()
+  threading.Thread(target=run).start()
   while not done.done():
     concurrent.futures.wait([done], timeout=0.05)
     signals.check()

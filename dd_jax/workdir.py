@@ -12,11 +12,11 @@ from dd_jax.types import UserError
 ARTIFACT = 'distilled.npz'
 RESULT = 'result.json'
 CHECKPOINTS = 'checkpoints'
+_RUN = 'run.json'
 _OURS = (
   ARTIFACT,
   RESULT,
   CHECKPOINTS,
-  'run.json',
   'metrics.jsonl',
   'validation.jsonl',
   'distilled.png',
@@ -24,15 +24,16 @@ _OURS = (
   'curves.svg',
   'report.html',
   'tensorboard',
+  _RUN,
 )
 
 
 class Workdir:
-  """A folder that holds one run.
+  """A folder that holds one run; nothing in it changes before `claim`.
 
   Attributes:
     path: the folder.
-    resumed: whether it already held this run.
+    resumed: whether it already held a run, to be continued.
   """
 
   def __init__(
@@ -42,57 +43,74 @@ class Workdir:
     resume: bool = False,
     overwrite: bool = False,
   ) -> None:
-    """Makes or opens the folder.
+    """Looks at the folder; writes nothing yet.
 
     Raises:
       UserError: it is not empty and neither `resume` nor `overwrite` was asked
-        for, both were, or it cannot be made.
+        for, both were, what it holds is no run, or it is no folder.
     """
     self.path = pathlib.Path(path)
     if resume and overwrite:
       raise UserError('--resume and --overwrite exclude each other')
-    try:
-      with full_disk(self.path):
-        self.path.mkdir(parents=True, exist_ok=True)
-        filled = any(self.path.iterdir())
-    except OSError as error:
+    filled, ours = self._look()
+    if filled and not ours:
       raise UserError(
-        f'--workdir={path}: cannot be used as a folder ({error.strerror})'
-      ) from error
+        f'--workdir={path} holds files but no run (no {_RUN}): choose another '
+        'folder'
+      )
     if filled and not (resume or overwrite):
       raise UserError(
         f'--workdir={path} is not empty: continue its run with --resume, '
         'discard it with --overwrite, or choose another folder'
       )
-    if overwrite:
-      self._clear()
-    self.resumed = resume and (self.path / 'run.json').exists()
+    self.resumed = resume and filled
+    self._discards = overwrite and filled
 
-  def claim(self, identity: Mapping[str, Any]) -> None:
-    """Notes whose folder this is, or checks that it is this run's.
+  @property
+  def has_checkpoint(self) -> bool:
+    """Whether there is something to continue from."""
+    folder = self.path / CHECKPOINTS
+    return folder.is_dir() and any(p.name.isdigit() for p in folder.iterdir())
+
+  def finished(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result of the run that is resumed, or None if it has none yet.
 
     Args:
       identity: nested JSON: all that makes two runs the same run.
 
     Raises:
-      UserError: it holds another run; names the first fields that differ.
+      UserError: it is another run; names the first fields that differ.
     """
-    path = self.path / 'run.json'
-    wanted = json.loads(json.dumps(identity))
-    if self.resumed:
-      held = _read_json(path)
-      differing = differences(held, wanted)
-      if differing:
-        raise UserError(
-          f'--workdir={self.path} holds another run ({"; ".join(differing)}): '
-          'discard it with --overwrite, or choose another folder'
-        )
-    write_json(path, wanted)
+    if not self.resumed:
+      return None
+    held = _read_json(self.path / _RUN)
+    differing = differences(held, json.loads(json.dumps(identity)))
+    if differing:
+      raise UserError(
+        f'--workdir={self.path} holds another run ({"; ".join(differing)}): '
+        'discard it with --overwrite, or choose another folder'
+      )
+    if all((self.path / name).exists() for name in (ARTIFACT, RESULT)):
+      return _read_json(self.path / RESULT)
+    return None
 
-  def result(self) -> dict[str, Any] | None:
-    """The result of a finished run, or None."""
-    path = self.path / RESULT
-    return _read_json(path) if path.exists() else None
+  def claim(self, identity: Mapping[str, Any]) -> None:
+    """Makes the folder and notes whose it is.
+
+    What is to be overwritten goes now and not before.
+
+    Raises:
+      UserError: it cannot be written to.
+    """
+    try:
+      with full_disk(self.path):
+        self.path.mkdir(parents=True, exist_ok=True)
+      if self._discards:
+        self._clear()
+      if not self.resumed:
+        write_json(self.path / _RUN, identity)
+    except OSError as error:
+      raise _unusable(self.path, error) from error
 
   def rows(self, name: str) -> list[dict[str, Any]]:
     """The objects of a `.jsonl` file; none where there is no such file."""
@@ -105,8 +123,18 @@ class Workdir:
     """Writes a file of the run, atomically."""
     write_json(self.path / name, content)
 
+  def _look(self) -> tuple[bool, bool]:
+    """Whether there are files (hidden ones aside), and whether of a run."""
+    try:
+      names = {p.name for p in self.path.iterdir()}
+    except FileNotFoundError:
+      return False, False
+    except OSError as error:
+      raise _unusable(self.path, error) from error
+    return any(not name.startswith('.') for name in names), _RUN in names
+
   def _clear(self) -> None:
-    """Removes what a run writes, and nothing else."""
+    """Removes what a run writes, and nothing else; its mark goes last."""
     for name in _OURS:
       path = self.path / name
       if path.is_dir():
@@ -128,6 +156,12 @@ def differences(
   return [] if held == wanted else [f'{path} was {held!r}, now {wanted!r}']
 
 
+def _unusable(path: pathlib.Path, error: OSError) -> UserError:
+  return UserError(
+    f'--workdir={path}: cannot be used as a folder ({error.strerror})'
+  )
+
+
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
   try:
     content = json.loads(path.read_text())
@@ -135,7 +169,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
       return content
   except (OSError, ValueError):
     pass
-  raise UserError(
-    f'{path}: damaged; discard the run with --overwrite, or choose another '
-    '--workdir'
-  )
+  way = 'discard the run with --overwrite, or choose another --workdir'
+  if path.name == RESULT:
+    way = 'remove it, and --resume scores the distilled set again'
+  raise UserError(f'{path}: damaged; {way}')

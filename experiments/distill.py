@@ -7,9 +7,6 @@ r"""Distils a data set and scores what came out.
 With no flags: kip, the embedded digits, 10 images of each class.
 """
 
-import shlex
-import sys
-
 from absl import flags
 
 import dd_jax
@@ -85,16 +82,22 @@ def distill(fields: dict[str, str]) -> None:
     resume=_RESUME.value,
     overwrite=_OVERWRITE.value,
   )
-  if _RESUME.value and not workdir.resumed:
-    print(f'no run to resume in {workdir.path}: starting anew')
+  if _RESUME.value and not workdir.has_checkpoint:
+    print(f'--resume: no checkpoint in {workdir.path} yet, starting anew')
   told = [*writers(workdir, config, progress=True)]
   if _TENSORBOARD.value:
     told.append(TensorBoardWriter(workdir.path / 'tensorboard'))
   outcome = pipeline.run(
-    config, workdir=workdir, writers=told, command=_command(), mesh=mesh
+    config, workdir=workdir, writers=told, command=_command(fields), mesh=mesh
   )
   print(summary(outcome))
   print(f'report: {workdir.path / "report.html"}')
+
+
+def _command(fields: dict[str, str]) -> str:
+  """What repeats this run in another folder."""
+  elsewhere = (_WORKDIR, _RESUME, _OVERWRITE, _TENSORBOARD)
+  return main.command('distill', fields, [f.name for f in elsewhere])
 
 
 def summary(outcome: dd_jax.Outcome) -> str:
@@ -113,13 +116,6 @@ def _default_workdir(config: recipe.Config) -> str:
   name = config['dataset'].rstrip('/').rsplit('/', 1)[-1].removesuffix('.npz')
   method, ipc, seed = config['method']['name'], config['ipc'], config['seed']
   return f'runs/{name}_{method}_{ipc}_{seed}'
-
-
-def _command() -> str:
-  """What reproduces this run in another folder."""
-  mine = ('--resume', '--overwrite', '--workdir', '--tensorboard')
-  kept = [a for a in sys.argv[1:] if not a.startswith(mine)]
-  return shlex.join(['python', '-m', 'experiments.distill', *kept])
 
 
 if __name__ == '__main__':

@@ -1,14 +1,17 @@
 """What every binary does around its work: flags in, one line out on errors."""
 
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-from absl import app, flags
+from absl import app, flags, logging
 
 from dd_jax.driver import Interrupted
+from dd_jax.interrupt import Signals, Stop
 from dd_jax.types import UserError
 from experiments import settings
 
@@ -32,7 +35,10 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
   def guarded(argv: Sequence[str]) -> None:
     if len(argv) > 1:
       raise UserError(f'{argv[1]}: is no flag; see --help')
-    main(fields)
+    if flags.FLAGS['verbosity'].using_default_value:
+      logging.set_verbosity(logging.WARNING)
+    with Signals() as signals, signals.raising():
+      main(fields)
 
   try:
     app.run(guarded, flags_parser=parse)
@@ -40,6 +46,26 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
     _leave(f'error: {error}', 2)
   except Interrupted as stop:
     _leave(str(stop), stop.exit_status)
+  except Stop as stop:
+    name = signal.Signals(stop.signum).name
+    _leave(f'{name}: stopped before anything was finished', 128 + stop.signum)
+  except OSError as error:
+    named = f'{error.filename}: ' if error.filename else ''
+    _leave(f'error: {named}{error.strerror or error}', 2)
+
+
+def command(
+  name: str, fields: Mapping[str, str], left_out: Sequence[str]
+) -> str:
+  """The command line of this run, without the flags in `left_out`."""
+  known = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+  given = [
+    flag.serialize()
+    for flag in known
+    if flag.present and flag.name not in left_out
+  ]
+  given += [f'--config.{field}={value}' for field, value in fields.items()]
+  return shlex.join(['python', '-m', f'experiments.{name}', *given])
 
 
 def mesh(count: int) -> jax.sharding.Mesh | None:

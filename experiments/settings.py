@@ -28,7 +28,7 @@ def split(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
   others: list[str] = []
   fields: dict[str, str] = {}
   for argument in argv:
-    if not argument.lstrip('-').startswith('config.'):
+    if not argument.startswith(('-config.', '--config.')):
       others.append(argument)
       continue
     field, found, value = argument.lstrip('-')[len('config.') :].partition('=')
@@ -93,14 +93,19 @@ def _recipe(
 
 
 def _load(path: pathlib.Path, ipc: int | None) -> recipe.Config:
+  """Runs a recipe file; whatever it raises is told in one line."""
   try:
     get_config = runpy.run_path(str(path))['get_config']
-  except (KeyError, SyntaxError) as error:
+    found = get_config(ipc) if ipc else get_config()
+    return found.to_dict()
+  except UserError as error:
+    raise UserError(f'--config={path}: {error}') from error
+  except Exception as error:
+    what = ' '.join(f'{type(error).__name__}: {error}'.split())
     raise UserError(
-      f'--config={path}: is no recipe, a Python file with get_config(ipc)'
+      f'--config={path}: is no recipe, a Python file with get_config(ipc) that '
+      f'returns a ConfigDict ({what})'
     ) from error
-  found = get_config(ipc) if ipc else get_config()
-  return found.to_dict()
 
 
 def _value(config: recipe.Config, field: str, text: str) -> Any:
