@@ -195,8 +195,6 @@ def fresh_buffers(tree: PyTree) -> PyTree:
 
 def budget(state: State) -> Budget:
   """Counts what must be stored to decode: params and shipped constants."""
-  params = state.params
-  learned = params['data'] if isinstance(params, dict) else params
-  leaves = jax.tree.leaves((learned, state.constants))
+  leaves = jax.tree.leaves((state.params['data'], state.constants))
   floats = sum(a.size for a in leaves if jnp.issubdtype(a.dtype, jnp.floating))
   return Budget(floats, sum(a.nbytes for a in leaves))

@@ -35,6 +35,7 @@ from dd_jax.types import (
   Key,
   LabeledData,
   Metrics,
+  PyTree,
 )
 
 _HIGHEST = jax.lax.Precision.HIGHEST
@@ -139,7 +140,10 @@ def label_solve(
       jnp.zeros((n, n), image.dtype), jnp.zeros((n, k), image.dtype)
     )
     label = jnp.zeros((n, k), image.dtype)
-    return State({'label': label}, {'image': image}, models=sums)
+    return State(learned(label), {'image': image}, models=sums)
+
+  def learned(label: jax.Array) -> PyTree:
+    return {'data': {'label': label}, 'extra': {}}
 
   def sample(key: Key, step: jax.Array, source: Source) -> WeightedBatch:
     del key
@@ -163,7 +167,7 @@ def label_solve(
     label, raised = _solved(kernel(image, None), sums)
     error, hit = _score(k_ts, image, label, batch)
     metrics = {'loss': error, 'batch_accuracy': hit, 'ridge_raised': raised}
-    return state._replace(params={'label': label}, models=sums), metrics
+    return state._replace(params=learned(label), models=sums), metrics
 
   def _solved(
     k_ss: jax.Array, sums: NormalEquations
@@ -178,11 +182,14 @@ def label_solve(
     prediction, _ = predict(kernel(image, None), k_ts, label, ridge)
     target = _CENTRED.encode(batch.data.label)
     each = squared_error(prediction, target) / target.shape[-1]
-    value = jnp.vdot(each, batch.weight) / jnp.sum(batch.weight)
-    return value, accuracy(prediction, batch.data.label)
+    right = prediction.argmax(-1) == batch.data.label.argmax(-1)
+    mean = lambda x: jnp.vdot(x, batch.weight) / jnp.sum(batch.weight)
+    return mean(each), mean(right.astype(each.dtype))
 
   def distilled(state: State) -> DistilledData:
-    return DistilledData(state.constants['image'], state.params['label'])
+    return DistilledData(
+      state.constants['image'], state.params['data']['label']
+    )
 
   return Distiller(init, sample, update, distilled)
 

@@ -27,12 +27,11 @@ def pixels(
   Args:
     ipc: images per class.
     start: what the images start from.
-    labels: 'fixed' (the class, encoded); 'free' (any numbers, starting there);
-      'simplex' (the nearest point of the probability simplex to what is
-      learned) or 'logits' (its softmax).
+    labels: 'fixed' (the class); 'free' (any numbers, starting there); 'simplex'
+      (the nearest point of the probability simplex to what is learned) or
+      'logits' (its softmax).
     learn_images: False learns the labels only.
-    encoding: of the fixed or starting labels, for 'fixed' and 'free'; by
-      default one-hot.
+    encoding: of the labels, from where 'free' ones start; by default one-hot.
     label_rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
 
   Raises:
@@ -75,12 +74,20 @@ def pixels(
 
   def _label(label: jax.Array) -> jax.Array:
     if labels == 'logits':
-      return jax.nn.softmax(label)
-    if labels == 'simplex':
-      return jax.vmap(optax.projections.projection_simplex)(label)
-    return label
+      return encode(jax.nn.softmax(label))
+    return encode(_projected(label)) if labels == 'simplex' else label
 
   return Parameterization(init, decode)
+
+
+def _projected(label: jax.Array) -> jax.Array:
+  """The nearest points of the simplex; the gradient passes straight through.
+
+  A lazily projected step: the projection's own gradient is zero at a corner,
+  where every label starts.
+  """
+  nearest = jax.vmap(optax.projections.projection_simplex)(label)
+  return label + jax.lax.stop_gradient(nearest - label)
 
 
 def _check(ipc: int, labels: str, label_rule: str, learn_images: bool) -> None:

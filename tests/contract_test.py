@@ -1,0 +1,557 @@
+"""The laws of `dd_jax.distiller.Distiller`, over every method that keeps them.
+
+A new method, network or parameterization is one more line in `CASES`.
+
+Run as a script, this file compares one device with two (law 4) and prints what
+it found as JSON: devices can only be chosen before JAX starts.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from sklearn.datasets import load_digits
+
+from dd_jax import augment, recipe
+from dd_jax.checkpoint import Checkpointer
+from dd_jax.data.labels import LabelEncoding
+from dd_jax.data.source import HostSource, resident
+from dd_jax.distiller import budget
+from dd_jax.feed import Placement
+from dd_jax.kernels import dense_kernel
+from dd_jax.methods.frepo import frepo
+from dd_jax.methods.kip import kip, label_solve
+from dd_jax.methods.selection import SELECTIONS, selection
+from dd_jax.networks import NETWORKS, Network
+from dd_jax.parameterization import STARTS, from_distilled, pixels
+from dd_jax.types import DistilledData, UserError
+
+CLASSES = 3
+IPC = 2
+BATCH = 12
+SHAPE = (8, 8, 1)
+CENTRED = LabelEncoding('centred')
+
+
+@functools.cache
+def digits():
+  bunch = load_digits(n_class=CLASSES)
+  image = (bunch.images[:90, ..., None] - 5) / 6
+  return image.astype(np.float32), bunch.target[:90].astype(np.int32)
+
+
+def source(dtype=np.float32):
+  image, label = digits()
+  return resident(image.astype(dtype), label, CLASSES, None)
+
+
+def image_set(**settings):
+  return pixels(IPC, encoding=CENTRED, **settings)
+
+
+def another_artefact():
+  image = np.random.default_rng(0).normal(size=(IPC * CLASSES, *SHAPE))
+  return from_distilled(DistilledData(image.astype(np.float32), None))
+
+
+# What is learned, by name; each also says what of it a gradient moves.
+PARAMETERIZATIONS = {
+  'free': lambda: image_set(labels='free'),
+  'simplex': lambda: image_set(labels='simplex'),
+  'logits': lambda: image_set(labels='logits'),
+  'fixed': lambda: image_set(labels='fixed'),
+  'label-only': lambda: image_set(learn_images=False),
+  'frepo-labels': lambda: image_set(label_rule='frepo'),
+  **{
+    f'start-{name}': functools.partial(image_set, start=start)
+    for name, start in STARTS.items()
+  },
+  'start-artefact': lambda: image_set(start=another_artefact()),
+}
+
+
+def make_kip(parameterization='free', optimizer=None, get='ntk', **settings):
+  kernel = dense_kernel(get, activation=settings.pop('activation', 'relu'))
+  return kip(
+    PARAMETERIZATIONS[parameterization](),
+    kernel,
+    optimizer or optax.adam(1e-2),
+    batch_size=BATCH,
+    **settings,
+  )
+
+
+def make_solve(parameterization='free', optimizer=None, get='ntk'):
+  del optimizer
+  made = PARAMETERIZATIONS[parameterization]()
+  return label_solve(made, dense_kernel(get), batch_size=BATCH)
+
+
+def make_frepo(
+  parameterization='frepo-labels',
+  optimizer=None,
+  norm='none',
+  network='frepo_convnet',
+  **settings,
+):
+  # More features than support images: the regression is well conditioned.
+  size = {'width': 64} if network == 'mlp' else {'width': 4, 'norm': norm}
+  learner = NETWORKS[network](SHAPE, CLASSES, depth=2, **size)
+  defaults = {'pool_size': 3, 'max_age': 4}
+  return frepo(
+    PARAMETERIZATIONS[parameterization](),
+    in_double(learner),
+    optimizer or optax.lamb(3e-3),
+    batch_size=BATCH,
+    **{**defaults, **settings},
+  )
+
+
+def make_selection(name, optimizer=None):
+  del optimizer
+  return selection(SELECTIONS[name], IPC, encoding=CENTRED)
+
+
+def in_double(network):
+  """The network with parameters in float64, where that is switched on."""
+  if not jax.config.jax_enable_x64:
+    return network
+  cast = functools.partial(jax.tree.map, lambda a: a.astype(jnp.float64))
+  return Network(lambda key: cast(network.init(key)), network.apply)
+
+
+CASES = {
+  **{
+    f'kip {name}': functools.partial(make_kip, name)
+    for name in PARAMETERIZATIONS
+  },
+  'kip nngp': functools.partial(make_kip, get='nngp'),
+  'kip erf': functools.partial(make_kip, activation='erf'),
+  'kip augmented': functools.partial(make_kip, augment=augment.flip),
+  'label_solve': make_solve,
+  'label_solve nngp': functools.partial(make_solve, 'start-kmeans', get='nngp'),
+  **{
+    f'frepo {norm}': functools.partial(make_frepo, norm=norm)
+    for norm in ('none', 'instance', 'batch')
+  },
+  **{
+    f'frepo {name}': functools.partial(make_frepo, name, network='mlp')
+    for name in ('simplex', 'logits', 'fixed', 'label-only', 'start-noise')
+  },
+  'frepo convnet': functools.partial(
+    make_frepo, norm='instance', network='convnet'
+  ),
+  'frepo flip, minibatches': functools.partial(
+    make_frepo, network='mlp', flip=True, inner_batch_size=4, inner_steps=2
+  ),
+  **{name: functools.partial(make_selection, name) for name in SELECTIONS},
+}
+LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo'))]
+FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'herding']
+
+
+class Case(NamedTuple):
+  """One method, made and compiled once for all tests of this file."""
+
+  method: object
+  state: object
+  batch: object
+  update: object
+  traces: list
+
+
+@functools.cache
+def case(name):
+  method = CASES[name]()
+  traces = []
+
+  def update(key, step, state, batch):
+    traces.append(name)
+    return method.update(key, step, state, batch)
+
+  key = jax.random.key(0)
+  state = method.init(key, source())
+  batch = method.sample(key, jnp.int32(0), source())
+  return Case(method, state, batch, jax.jit(update), traces)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def compile_quickly():
+  """Tiny programs, run a few times: compiling them is all the cost."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
+def bits(tree):
+  return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree)]
+
+
+def kinds(tree):
+  """Structure, shapes, dtypes and weak types."""
+  leaves, structure = jax.tree.flatten(tree)
+  return structure, [(x.shape, x.dtype, x.weak_type) for x in leaves]
+
+
+def run(name, count, state=None, first=0):
+  """Updates of a method as the driver makes them."""
+  held = case(name)
+  state = held.state if state is None else state
+  for step in range(first, first + count):
+    k_sample, k_update = jax.random.split(jax.random.key(step))
+    batch = held.method.sample(k_sample, jnp.int32(step), source())
+    state, metrics = held.update(k_update, jnp.int32(step), state, batch)
+  return state, metrics
+
+
+# 1. Closed.
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_closed(name):
+  held = case(name)
+  assert not any(weak for _, _, weak in kinds(held.state)[1])
+  key, step = jax.random.key(1), jnp.int32(0)
+  state, metrics = jax.eval_shape(
+    held.method.update, key, step, held.state, held.batch
+  )
+  assert kinds(state) == kinds(held.state)
+  assert 'loss' in metrics
+  assert all(m.shape == () and not m.weak_type for m in metrics.values())
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_compiles_once(name):
+  held = case(name)
+  state, first = run(name, 1)
+  # What a step gives must be what the next one takes.
+  _, later = run(name, 2, state, first=1)
+  assert held.traces == [name]
+  assert first.keys() == later.keys()
+  assert all(np.isfinite(m) for m in later.values())
+
+
+# 2. Pure.
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_pure(name):
+  held = case(name)
+  arguments = jax.random.key(5), jnp.int32(3), held.state, held.batch
+  before = bits(held.state)
+  assert bits(held.update(*arguments)) == bits(held.update(*arguments))
+  assert bits(held.state) == before
+  remade = CASES[name]()
+  assert bits(remade.init(jax.random.key(0), source())) == before
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_sample_depends_on_key_and_step_alone(name):
+  method = case(name).method
+  draw = lambda key, step: bits(
+    method.sample(jax.random.key(key), jnp.int32(step), source())
+  )
+  first = draw(0, 0)
+  others = [draw(0, 1), draw(7, 0), draw(8, 0)]
+  assert draw(0, 0) == first
+  # Either the key or, in a sweep, the step decides.
+  assert any(other != first for other in others)
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_resident_and_host_sources_give_the_same_batches(name):
+  method = case(name).method
+  host = HostSource(*digits(), None, CLASSES)
+  draw = functools.partial(method.sample, jax.random.key(2), jnp.int32(1))
+  assert bits(draw(source())) == bits(host.fetch(draw(host.plan())))
+
+
+# 3. Whole.
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_whole(name, tmp_path):
+  """A run that was saved and restored goes on as if nothing had happened."""
+  state, _ = run(name, 2)
+  Checkpointer(tmp_path, {}).save(2, state)
+  like = jax.eval_shape(lambda: case(name).state)
+  restored = Checkpointer(tmp_path, {}).restore(like).tree
+  assert kinds(restored) == kinds(state)
+  uninterrupted, _ = run(name, 3, state, first=2)
+  continued, _ = run(name, 3, restored, first=2)
+  assert bits(uninterrupted) == bits(continued)
+
+
+# 4. Leading axis.
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_leading_axis(name):
+  held = case(name)
+  expected = 1 if name in SELECTIONS else BATCH
+  assert {x.shape[0] for x in jax.tree.leaves(held.batch)} == {expected}
+
+
+SHARDED = [
+  'kip free',
+  'kip simplex',
+  'label_solve',
+  'frepo instance',
+  'frepo batch',
+  'frepo flip, minibatches',
+]
+
+
+@pytest.fixture(scope='module')
+def two_devices():
+  """What this file prints as a script, in a process with two devices."""
+  flags = '--xla_force_host_platform_device_count=2'
+  done = subprocess.run(
+    [sys.executable, __file__],
+    env={
+      **os.environ,
+      'JAX_PLATFORMS': 'cpu',
+      'PYTHONPATH': os.pathsep.join(sys.path),
+      'XLA_FLAGS': flags,
+    },
+    capture_output=True,
+    text=True,
+    check=False,
+    timeout=600,
+  )
+  assert done.returncode == 0, done.stderr
+  return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize('name', SHARDED)
+def test_two_devices_agree_with_one(name, two_devices):
+  found = two_devices[name]
+  assert found['split'] == BATCH // 2
+  assert found['float64'] <= 1e-9
+  assert found['cosine'] >= 0.9999
+
+
+def compare_devices(name):
+  """One update on one device and on two, in float64 and in float32."""
+  one, two, split = both_ways(name, np.float64)
+  with jax.enable_x64(True):
+    spread = jax.tree.leaves(jax.tree.map(_relative, one, two))
+  one32, two32, _ = both_ways(name, np.float32)
+  return {
+    'split': split,
+    'float64': max(spread),
+    'cosine': _cosine(one32.params, two32.params),
+  }
+
+
+def both_ways(name, dtype):
+  """`(state on one device, state on two, examples on each of the two)`."""
+  with jax.enable_x64(dtype == np.float64):
+    method = CASES[name](optimizer=optax.sgd(0.1))
+    key, step = jax.random.key(0), jnp.int32(0)
+    state = method.init(key, source(dtype))
+    batch = method.sample(key, step, source(dtype))
+    assert batch_dtype(batch) == dtype
+    placement = Placement(
+      jax.make_mesh((2,), ('data',), (jax.sharding.AxisType.Auto,))
+    )
+    split = jax.jit(placement.split)(placement.replicate(batch))
+    shard = jax.tree.leaves(split)[0].addressable_shards[0].data.shape[0]
+    update = jax.jit(method.update)
+    one = update(key, step, state, batch)[0]
+    two = update(*placement.replicate((key, step, state)), split)[0]
+    assert kinds(one) == kinds(state)
+    if method.update and name.startswith(('kip', 'frepo')):
+      move = lambda s: s._replace(
+        params=jax.tree.map(jnp.subtract, s.params, state.params)
+      )
+      one, two = jax.device_get((move(one), move(two)))
+    return *jax.device_get((one, two)), shard
+
+
+def batch_dtype(batch):
+  return jax.tree.leaves(batch)[0].dtype
+
+
+def _relative(a, b):
+  if a.size == 0:
+    return 0.0
+  scale = max(float(np.abs(a).max()), 1e-3)
+  return float(np.abs(np.asarray(a, float) - np.asarray(b, float)).max()) / (
+    scale
+  )
+
+
+def _cosine(a, b):
+  a, b = (
+    np.concatenate([np.ravel(x).astype(float) for x in jax.tree.leaves(t)])
+    for t in (a, b)
+  )
+  return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+# 5. Fresh buffers.
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_fresh_buffers(name):
+  """The driver donates the state: nobody else may hold any of its buffers."""
+  real = source()
+  method = CASES[name]()
+  states = [method.init(jax.random.key(0), real) for _ in range(2)]
+  pointers = [
+    x.unsafe_buffer_pointer() for x in jax.tree.leaves((states, real)) if x.size
+  ]
+  assert len(set(pointers)) == len(pointers)
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_donating_one_state_leaves_the_other(name):
+  held = case(name)
+  first, second = (
+    held.method.init(jax.random.key(0), source()) for _ in range(2)
+  )
+  before = bits(second)
+  donating = jax.jit(held.method.update, donate_argnums=2)
+  key, step = jax.random.key(0), jnp.int32(0)
+  once, _ = donating(key, step, first, held.batch)
+  donated = [x.is_deleted() for x in jax.tree.leaves(first)]
+  assert any(donated)
+  assert bits(second) == before
+  assert bits(donating(key, step, second, held.batch)[0]) == bits(once)
+
+
+# 6. Class-major.
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_class_major(name):
+  held = case(name)
+  data = held.method.distilled(held.state)
+  assert data.image.shape == (CLASSES * IPC, *SHAPE)
+  assert data.label.shape == (CLASSES * IPC, CLASSES)
+  label = data.label
+  if name.startswith('label_solve'):  # zero until the first batch
+    label = held.method.distilled(run(name, 8)[0]).label
+  of_class = np.asarray(label).reshape(CLASSES, IPC, -1).argmax(-1)
+  np.testing.assert_array_equal(of_class, np.arange(CLASSES)[:, None] * [1, 1])
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_distilled_is_pure_and_counted(name):
+  held = case(name)
+  data = held.method.distilled(held.state)
+  assert bits(data) == bits(jax.jit(held.method.distilled)(held.state))
+  cost = budget(held.state)
+  assert data.image.size <= cost.floats <= data.image.size + data.label.size
+  assert cost.bytes >= 4 * cost.floats
+
+
+# What an update is for.
+
+
+@pytest.mark.parametrize('name', LEARNING)
+def test_learns(name):
+  """The loss falls where key, batch and network stay the same."""
+  held = case(name)
+  key, step, state = jax.random.key(3), jnp.int32(0), held.state
+  losses = []
+  for _ in range(9):
+    state, metrics = held.update(key, step, state, held.batch)
+    losses.append(float(metrics['loss']))
+    state = state._replace(models=held.state.models)
+  assert losses[-1] < losses[0] - 1e-6
+  moved = {
+    k: bool(np.any(np.asarray(v) != np.asarray(held.state.params['data'][k])))
+    for k, v in state.params['data'].items()
+  }
+  assert all(moved.values()), moved
+  fixed = held.method.distilled(state), held.method.distilled(held.state)
+  if 'label-only' in name:
+    assert bits(fixed[0].image) == bits(fixed[1].image)
+  if 'fixed' in name:
+    assert bits(fixed[0].label) == bits(fixed[1].label)
+
+
+@pytest.mark.parametrize('name', SELECTIONS)
+def test_selection_learns_nothing(name):
+  state, metrics = run(name, 2)
+  assert bits(state) == bits(case(name).state)
+  assert metrics['loss'] == 0
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_lowers_for_every_platform(name):
+  """Cross-platform lowering needs no device."""
+  held = case(name)
+
+  def update(key_data, step, state, batch):
+    key = jax.random.wrap_key_data(key_data)
+    return held.method.update(key, step, state, batch)
+
+  key_data = jax.random.key_data(jax.random.key(0))
+  platforms = ('cpu', 'cuda', 'tpu')
+  exported = jax.export.export(jax.jit(update), platforms=platforms)(
+    key_data, jnp.int32(0), held.state, held.batch
+  )
+  assert exported.platforms == platforms
+
+
+# Pairs that cannot work.
+
+
+def build(method, changes):
+  config = recipe.update(recipe.default(method), {'ipc': IPC, **changes})
+  return recipe.build(config, recipe.Setting(SHAPE, CLASSES))
+
+
+REFUSED = {
+  'nothing to learn': (
+    'kip',
+    {'parameterization': {'labels': 'fixed', 'learn_images': False}},
+    "learn_images=False with labels='fixed'",
+  ),
+  'no images': ('kip', {'ipc': 0}, 'ipc=0'),
+  'labels': (
+    'frepo',
+    {'parameterization': {'labels': 'hard'}},
+    "labels='hard'",
+  ),
+  'label rule': (
+    'frepo',
+    {'parameterization': {'label_rule': 'krr'}},
+    "label_rule='krr'",
+  ),
+  'too deep': ('frepo', {'network': {'depth': 5}}, 'depth=5'),
+  'kernel': ('label_solve', {'kernel': {'get': 'cntk'}}, "get='cntk'"),
+  'learning rate': ('kip', {'optimizer': {'learning_rate': 0.0}}, 'rate=0.0'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_refused_before_any_compute(name):
+  method, changes, words = REFUSED[name]
+  with pytest.raises(UserError) as error:
+    build(method, changes)
+  assert words in str(error.value) and '\n' not in str(error.value)
+
+
+def test_refuses_an_artefact_of_another_size():
+  method = make_kip('start-artefact')
+  image, label = digits()
+  fewer = resident(image[label < 2], label[label < 2], 2, None)
+  with pytest.raises(UserError, match=r'artefact holds .*\(6, 8, 8, 1\)'):
+    method.init(jax.random.key(0), fewer)
+
+
+if __name__ == '__main__':
+  jax.config.update('jax_disable_most_optimizations', True)
+  print(json.dumps({name: compare_devices(name) for name in SHARDED}))
