@@ -2,12 +2,15 @@ r"""Measures speed and accuracy, and prints each figure beside its yardstick.
 
   python -m experiments.benchmark --cases=frepo-10,evaluate --cores=1
   python -m experiments.benchmark --cases=speed --output=speed.json
+  python -m experiments.benchmark --cases= --runs=mnist:kip:1,mnist:frepo:1 \
+      --cores=0 --data=mnist=mnist.npz
 
 Speeds are useful operations a second (see `experiments.flops`), medians of
 repeats after a warm-up. The yardstick is NumPy's 2048-cubed float32 matrix
 product on one thread, best of five, in the same process, before and after.
 """
 
+import functools
 import os
 import statistics
 import sys
@@ -21,21 +24,26 @@ import numpy as np
 from absl import flags
 from threadpoolctl import threadpool_limits
 
-from dd_jax import recipe
+from dd_jax import pipeline, recipe
 from dd_jax.data.source import ResidentSource, resident
 from dd_jax.distiller import Distiller
 from dd_jax.driver import distill
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.files import write_json
-from dd_jax.pipeline import versions
 from dd_jax.types import DistilledData, PyTree, UserError
-from experiments import flops, main
+from experiments import flops, main, settings
 
 _CASES = flags.DEFINE_list('cases', ['speed'], 'Names, or speed; see --list.')
 _LIST = flags.DEFINE_bool('list', False, 'Lists the cases.')
 _CORES = flags.DEFINE_integer('cores', 1, 'CPU cores to run on; 0 for all.')
 _HOST_DEVICES = flags.DEFINE_integer(
   'host_devices', 1, 'Devices that the CPU shows as; batches are split.'
+)
+_RUNS = flags.DEFINE_list(
+  'runs', [], 'Whole runs to score, as SET:METHOD:IPC, by their recipes.'
+)
+_DATA = flags.DEFINE_list(
+  'data', [], 'SET=FILE: where a set of --runs lies, if not found by name.'
 )
 _REPEATS = flags.DEFINE_integer('repeats', 5, 'Timed repeats of each case.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Also write the rows as JSON.')
@@ -48,19 +56,22 @@ Row = dict[str, Any]
 
 
 def benchmark(fields: dict[str, str]) -> None:
-  """Runs the cases that the flags name."""
-  if fields:
-    raise UserError(f'--config.{next(iter(fields))}: there is no recipe here')
+  """Runs what the flags name; `fields` change every run's recipe."""
   if _LIST.value:
     print('\n'.join(_ALL))
     return
-  names = [n for c in _CASES.value for n in (_ALL if c == 'speed' else [c])]
+  cases = [c for c in _CASES.value if c]
+  names = [n for c in cases for n in (_ALL if c == 'speed' else [c])]
   for name in names:
     recipe.check_name('--cases', name, _ALL)
   _place(_CORES.value, _HOST_DEVICES.value)
-  rows = [_measured(name) for name in names]
+  rows = [_measured(name, _ALL[name]) for name in names]
+  rows += [
+    _measured(name, functools.partial(_run, name, fields))
+    for name in _RUNS.value
+  ]
   if _OUTPUT.value:
-    write_json(_OUTPUT.value, {'versions': versions(), 'rows': rows})
+    write_json(_OUTPUT.value, {'versions': pipeline.versions(), 'rows': rows})
 
 
 def _place(cores: int, host_devices: int) -> None:
@@ -80,11 +91,26 @@ def _place(cores: int, host_devices: int) -> None:
     jax.config.update('jax_num_cpu_devices', host_devices)
 
 
-def _measured(name: str) -> Row:
+def _run(name: str, fields: dict[str, str]) -> Row:
+  """A whole run by its recipe; its scores and its times."""
+  try:
+    dataset, method, ipc = name.split(':')
+    named = {'dataset': dataset, 'method': method, 'ipc': int(ipc)}
+  except ValueError:
+    raise UserError(f'--runs={name}: must be SET:METHOD:IPC') from None
+  config = settings.configuration(None, named, fields)
+  where = dict(x.split('=', 1) for x in _DATA.value)
+  config['dataset'] = where.get(dataset, dataset)
+  result = pipeline.run(config, command=f'--runs={name}').result
+  kept = ('protocol', 'test_accuracy', 'baselines', 'other_scores', 'steps')
+  return {k: result[k] for k in (*kept, 'seconds', 'peak_memory_bytes')}
+
+
+def _measured(name: str, case: Callable[[], Row]) -> Row:
   before = yardstick()
   row: Row = {'case': name, 'device': jax.devices()[0].device_kind}
   row |= {'cores': _CORES.value, 'host_devices': _HOST_DEVICES.value}
-  row |= _ALL[name]()
+  row |= case()
   row['yardstick_gflops'] = round(max(before, yardstick()), 1)
   if 'gflops' in row:
     row['share_of_yardstick'] = round(
@@ -164,6 +190,7 @@ def _outer_steps(method: Distiller, source: ResidentSource, steps: int) -> Any:
     return jax.lax.fori_loop(0, steps, body, state)
 
   state, source = place((method.init(key, source), source))
+  jax.block_until_ready(state)  # a pool may be in training still
   return lambda: run(state, source)
 
 
