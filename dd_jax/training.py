@@ -161,13 +161,20 @@ def map_chunks(
 
   For passes without gradient: a chunk that fits the cache runs at several times
   the speed of the whole batch on a CPU. A remainder is run as one more chunk.
+  Chunks are strided, so that a leading axis that is split over devices stays
+  split inside every chunk.
   """
   whole = x.shape[0] // size * size
   parts = []
   if whole:
-    chunks = x[:whole].reshape(-1, size, *x.shape[1:])
+    chunks = x[:whole].reshape(size, -1, *x.shape[1:]).swapaxes(0, 1)
     out = jax.lax.map(function, chunks)
-    parts.append(jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), out))
+    parts.append(jax.tree.map(_unchunk, out))
   if whole < x.shape[0]:
     parts.append(function(x[whole:]))
   return jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
+
+
+def _unchunk(a: jax.Array) -> jax.Array:
+  """`[chunks, size, ...]` of strided chunks, back in order."""
+  return a.swapaxes(0, 1).reshape(-1, *a.shape[2:])
