@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dd_jax.files import write_atomically
 from dd_jax.report import curves, page, pictures
 from dd_jax.report.gallery import Images
 from dd_jax.report.page import Report, render
@@ -51,7 +52,8 @@ def write_report(
     The four paths.
 
   Raises:
-    OSError: the folder is missing, not writable, or full.
+    UserError: the disk is full.
+    OSError: the folder is missing or not writable.
   """
   folder, names = Path(workdir), tuple(map(str, class_names))
   start = None if start_image is None else np.asarray(start_image)
@@ -68,5 +70,5 @@ def write_report(
     'report.html': render(report).encode(),
   }
   for name, content in files.items():
-    pictures.write_bytes(folder / name, content)
+    write_atomically(folder / name, content)
   return [folder / name for name in files]

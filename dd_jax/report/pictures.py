@@ -2,13 +2,13 @@
 
 import io
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from dd_jax.files import write_atomically
 
 # OKLab to linear sRGB, by way of cone responses (B. Ottosson, 2020).
 _LAB_TO_LMS = np.array(
@@ -316,29 +316,10 @@ def write_png(path: Path, picture: np.ndarray) -> None:
   """Writes uint8 `[h, w, 3]` as a PNG, all of it or nothing.
 
   Raises:
-    OSError: the folder is missing, not writable, or full.
+    UserError: the disk is full.
+    OSError: the folder is missing or not writable.
   """
-  write_bytes(path, encode(picture, 'exact'))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-  """Writes a file, all of it or nothing: what was there stays until then.
-
-  Raises:
-    OSError: the folder is missing, not writable, or full.
-  """
-  handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
-  try:
-    with os.fdopen(handle, 'wb') as file:
-      file.write(content)
-      file.flush()
-      os.fsync(file.fileno())
-    # mkstemp makes files for the owner alone; a report is to be shared.
-    os.chmod(name, 0o644)
-    os.replace(name, path)
-  except BaseException:
-    Path(name).unlink(missing_ok=True)
-    raise
+  write_atomically(path, encode(picture, 'exact'))
 
 
 def _as_rgb(images: np.ndarray) -> np.ndarray:
