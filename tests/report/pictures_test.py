@@ -172,7 +172,7 @@ def test_a_failed_write_leaves_what_was_there(
   path = tmp_path / 'a.png'
   path.write_bytes(b'old')
   monkeypatch.setattr('os.fsync', full)
-  with pytest.raises(UserError, match='disk .* is full'):
+  with pytest.raises(UserError, match=r'disk .* is full'):
     pictures.write_png(path, _images(1, 4, 4, 3)[0])
   assert path.read_bytes() == b'old'
   assert [p.name for p in tmp_path.iterdir()] == ['a.png']
