@@ -154,6 +154,12 @@ def checked_depth(image_shape: tuple[int, int, int], depth: int | None) -> int:
   """Returns `depth` or its default, if the last map is at least 2x2."""
   side = min(image_shape[:2]) + 2 * (default_padding(image_shape) - 1)
   deepest = int(math.log2(max(side, 1) / _SMALLEST_MAP))
+  if deepest < 1:
+    least = 2 * _SMALLEST_MAP
+    raise UserError(
+      f'images of {image_shape[0]} x {image_shape[1]} are too small for a '
+      f'ConvNet: allowed are {least} x {least} and more'
+    )
   if depth is None:
     depth = min(default_depth(image_shape), deepest)
   if not 1 <= depth <= deepest:

@@ -6,7 +6,7 @@ most of their time off the fast path, so each is written here once, with
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -51,6 +51,7 @@ class Conv(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[n, h, w, c]` to `[n, h', w', features]`."""
+    _check(self.implementation)
     shape = (*self.kernel_size, x.shape[-1], self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', self.bias_init, (self.features,))
@@ -71,6 +72,14 @@ class Conv(nn.Module):
     )
     square = self.kernel_size == (3, 3) and self.stride == 1
     return square and same and self.implementation != 'lax'
+
+
+def _check(implementation: str) -> None:
+  allowed = get_args(Convolution)
+  if implementation not in allowed:
+    raise UserError(
+      f'convolution={implementation!r}: allowed are {str(allowed)[1:-1]}'
+    )
 
 
 def _general(
