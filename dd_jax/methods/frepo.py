@@ -8,6 +8,8 @@ with no gradient to the target features; that network then takes one step on the
 support set. Members have all ages up to `max_age`.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,7 +23,7 @@ from dd_jax.losses import accuracy, label_margin, squared_error
 from dd_jax.models import pool
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.training import Batch, Model, epochs, map_chunks, train_step
+from dd_jax.training import Batch, Model, epochs, map_chunks, train, train_step
 from dd_jax.types import Key, LabeledData, Metrics
 
 _CENTRED = LabelEncoding('centred')
@@ -121,13 +123,8 @@ def frepo(
     batches, _ = epochs(key, data, inner_batch_size)
 
     def one(member: Model) -> Model:
-      trained = jax.lax.fori_loop(
-        0,
-        member.age,
-        lambda i, m: one_step(m, batches(i)),
-        member._replace(age=jnp.zeros_like(member.age)),
-      )
-      return trained
+      newborn = member._replace(age=jnp.zeros_like(member.age))
+      return train(one_step, newborn, batches, member.age)
 
     return jax.lax.map(one, members)
 
@@ -135,7 +132,7 @@ def frepo(
 
 
 def feature_regression(
-  features: object,
+  features: Callable[[jax.Array], jax.Array],
   support: LabeledData,
   image: jax.Array,
   ridge: Ridge,
@@ -152,8 +149,8 @@ def feature_regression(
     `(prediction [t, k], how often lambda was raised)`.
   """
   highest = jax.lax.Precision.HIGHEST
-  phi_s = features(support.image)  # type: ignore[operator]
-  phi_t = jax.lax.stop_gradient(map_chunks(features, image))  # type: ignore
+  phi_s = features(support.image)
+  phi_t = jax.lax.stop_gradient(map_chunks(features, image))
   k_ss = jnp.matmul(phi_s, phi_s.T, precision=highest)
   k_ts = jnp.matmul(phi_t, phi_s.T, precision=highest)
   return predict(k_ss, k_ts, support.label, ridge)
