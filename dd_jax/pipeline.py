@@ -43,6 +43,7 @@ _COUNTS = (
   'learners',
   'validation_learners',
 )  # at least 1; other numbers may be 0
+_FLAGS = ('ipc', 'seed', 'num_steps', 'image_size')  # have short names too
 
 
 class Outcome(NamedTuple):
@@ -144,7 +145,7 @@ def check(config: Config) -> None:
     name = field.rpartition('.')[2]
     least = 1 if name in _COUNTS else -1 if name == 'num_steps' else 0
     if not (math.isfinite(value) and value >= least):
-      flag = 'config.' + field if '.' in field else field
+      flag = field if field in _FLAGS else f'config.{field}'
       raise UserError(f'--{flag}={value}: allowed are {least} and more')
   section = config['evaluation']
   features = {'pixels': None, 'network': None}

@@ -160,7 +160,7 @@ class ProgressWriter:
     """What to show, and where.
 
     Args:
-      num_steps: of the whole run.
+      num_steps: of the whole run; not positive where it is not known.
       stream: stderr if None.
       every_seconds: between two lines where `stream` is no terminal.
     """
@@ -205,6 +205,8 @@ class ProgressWriter:
       self._width = 0
 
   def _describe(self, step: int, rate: float, loss: float) -> str:
+    if self._num_steps < 1:
+      return f'{step} steps  {_rate(rate)}  loss {loss:.4g}{self._accuracy}'
     left = _duration((self._num_steps - step) / max(rate, 1e-9))
     bar = ''
     if self._tty:

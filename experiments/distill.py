@@ -17,19 +17,23 @@ from dd_jax.workdir import Workdir
 from dd_jax.writers import TensorBoardWriter
 from experiments import main, settings
 
-_METHODS = '; '.join(f'{k}: {m.summary}' for k, m in recipe.METHODS.items())
+_METHODS = '\n'.join(f'{k}: {m.summary}.' for k, m in recipe.METHODS.items())
 
 _DATASET = flags.DEFINE_string(
   'dataset',
   None,
-  f'One of {", ".join(names())}; any TFDS name prepared in --data_dir; a .npz '
-  'file with x_train, y_train (and x_test, y_test); or a folder of images, one '
-  'folder for each class. Default: digits.',
+  f'One of {", ".join(names())};\nany TFDS name prepared in --data_dir;\n'
+  'a .npz file with x_train, y_train (and x_test, y_test);\n'
+  'or a folder of images, one folder for each class. Default: digits.',
 )
-_METHOD = flags.DEFINE_string('method', None, f'{_METHODS}. Default: kip.')
+_METHOD = flags.DEFINE_string(
+  'method', None, f'One of these. Default: kip.\n{_METHODS}'
+)
 _IPC = flags.DEFINE_integer('ipc', None, 'Images per class. Default: 10.')
 _SEED = flags.DEFINE_integer('seed', None, 'Of all randomness. Default: 0.')
-_STEPS = flags.DEFINE_integer('num_steps', None, "Outer steps; the recipe's.")
+_STEPS = flags.DEFINE_integer(
+  'num_steps', None, "Outer steps. Default: the recipe's."
+)
 _WORKDIR = flags.DEFINE_string(
   'workdir',
   None,
@@ -52,7 +56,9 @@ _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
-  'image_size', None, 'Scale the shorter side to this and crop the centre.'
+  'image_size',
+  None,
+  'Scale the shorter side to this many pixels and crop the centre.',
 )
 _DEVICES = flags.DEFINE_integer(
   'devices', 1, 'Shard each batch over this many devices; 0 for all.'

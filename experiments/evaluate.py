@@ -4,14 +4,17 @@ python -m experiments.evaluate --artifact=runs/mnist/distilled.npz \
       --dataset=mnist --protocols=dc,krr-ntk --learners=5
 """
 
-import json
+import os
+from typing import Any
 
 from absl import flags
 
 from dd_jax import artifact, pipeline, recipe
+from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.evaluation.cache import Cache
 from dd_jax.files import write_json
+from dd_jax.interrupt import interruptible
 from dd_jax.scoring import Scorer
 from dd_jax.types import UserError
 from experiments import main, settings
@@ -42,17 +45,20 @@ def evaluate(fields: dict[str, str]) -> None:
   """Scores what the flags name."""
   if not _ARTIFACT.value:
     raise UserError('--artifact: missing; name a distilled.npz')
+  _check_output(_OUTPUT.value)
   held = artifact.load(_ARTIFACT.value)
   config = _configuration(held, fields)
-  dataset = pipeline.load_dataset(config)
+  dataset = _dataset(config)
+  _check_fit(held, dataset)
   if dataset.provenance['sha256'] != held.metadata['dataset']['sha256']:
     print('note: these are not the data that the set was distilled from')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
-  found = pipeline.score(scorer, held.data)
+  scorer.check()
+  found = interruptible(lambda: pipeline.score(scorer, held.data))
   print(main.table(found))
   if _OUTPUT.value:
     write_json(_OUTPUT.value, found)
-    print(json.dumps({'written': _OUTPUT.value}))
+    print(f'written: {_OUTPUT.value}')
 
 
 def _configuration(
@@ -61,28 +67,64 @@ def _configuration(
   """The artefact's own configuration, with what the flags change."""
   method = held.metadata['config']['method']['name']
   config = recipe.update(recipe.default(method), held.metadata['config'])
-  section = config['evaluation']
-  protocols = _PROTOCOLS.value or [section['protocol'], *section['others']]
-  changes = {
+  named = {
     'dataset': _DATASET.value,
     'data_dir': _DATA_DIR.value,
     'seed': _SEED.value,
   }
-  recipe.update(config, {k: v for k, v in changes.items() if v is not None})
-  recipe.update(
-    config,
-    {
-      'evaluation': {
-        'protocol': protocols[0],
-        'others': tuple(protocols[1:]),
-        'learners': _LEARNERS.value or section['learners'],
-        'baselines': tuple(_BASELINES.value),
-      }
-    },
-  )
+  scored: dict[str, Any] = {
+    'learners': _LEARNERS.value,
+    'baselines': tuple(_BASELINES.value),
+  }
+  if _PROTOCOLS.value:
+    scored['protocol'], *others = _PROTOCOLS.value
+    scored['others'] = tuple(others)
+  recipe.update(config, _given(named))
+  recipe.update(config, {'evaluation': _given(scored)})
   settings.change(config, fields)
   pipeline.check(config)
   return config
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+  return {k: v for k, v in values.items() if v is not None}
+
+
+def _dataset(config: recipe.Config) -> Dataset:
+  try:
+    return pipeline.load_dataset(config)
+  except UserError as error:
+    if _DATASET.value:
+      raise
+    raise UserError(
+      f'--dataset: missing, and the set was distilled from {error}'
+    ) from error
+
+
+def _check_fit(held: artifact.Artifact, dataset: Dataset) -> None:
+  """Refuses data on which the set's learners cannot be tested."""
+  shape, classes = held.data.image.shape[1:], held.data.label.shape[1]
+  if (*shape, classes) == (*dataset.image_shape, dataset.num_classes):
+    return
+  raise UserError(
+    f'--dataset={dataset.name}: its images are {_size(dataset.image_shape)} in '
+    f'{dataset.num_classes} classes; those of --artifact={_ARTIFACT.value} are '
+    f'{_size(shape)} in {classes}'
+  )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+  return ' x '.join(map(str, shape))
+
+
+def _check_output(path: str | None) -> None:
+  """Refuses, before the work, what could not be written after it."""
+  if path is None:
+    return
+  if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or '.'):
+    raise UserError(
+      f'--output={path}: must be a file in a folder that there is'
+    )
 
 
 if __name__ == '__main__':

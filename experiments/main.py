@@ -35,7 +35,7 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
   def guarded(argv: Sequence[str]) -> None:
     if len(argv) > 1:
       raise UserError(f'{argv[1]}: is no flag; see --help')
-    if flags.FLAGS['verbosity'].using_default_value:
+    if not flags.FLAGS['verbosity'].present:
       logging.set_verbosity(logging.WARNING)
     with Signals() as signals, signals.raising():
       main(fields)

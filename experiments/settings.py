@@ -84,8 +84,10 @@ def _recipe(
     path = _CONFIGS / f'{pathlib.Path(dataset).stem}_{method}.py'
     return _load(path, ipc) if path.exists() else recipe.default(method)
   name, _, argument = file.partition(':')
-  if argument and not argument.isdigit():
-    raise UserError(f'--config={file}: after the colon, images per class')
+  if argument and not (argument.isdecimal() and int(argument)):
+    raise UserError(
+      f'--config={file}: after the colon, images per class, 1 and more'
+    )
   if not pathlib.Path(name).is_file():
     known = ', '.join(sorted(p.name for p in _CONFIGS.glob('[a-z]*.py')))
     raise UserError(f'--config={name}: no such file; recipes here are {known}')
