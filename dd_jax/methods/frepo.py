@@ -70,17 +70,18 @@ def frepo(
   def loss(
     learned: Learned, batch: LabeledData, context: Context
   ) -> tuple[jax.Array, Metrics]:
-    assert context.model is not None
+    model = context.model
+    assert model is not None
     support = _with_flips(learned.data) if flip else learned.data
     prediction, raised = feature_regression(
-      lambda image: features(context.model, image), support, batch.image, ridge
+      lambda image: features(model, image), support, batch.image, ridge
     )
     error = jnp.mean(squared_error(prediction, _CENTRED.encode(batch.label)))
     gap = label_margin(support.label)
     metrics = {
       'batch_accuracy': accuracy(prediction, batch.label),
       'label_margin': -gap,
-      'model_age': context.model.age,
+      'model_age': model.age,
       'ridge_raised': raised,
     }
     return error + margin * gap, metrics
