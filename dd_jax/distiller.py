@@ -164,7 +164,7 @@ def from_loss(
       learned = decode(params, state.constants)
       moved = jax.lax.cond(
         models.retiring(model),
-        lambda: model,
+        lambda: model._replace(age=model.age + 1),
         lambda: move(learned, batch, Context(k_advance, step, model)),
       )
       members = models.put(k_put, members, slot, moved)

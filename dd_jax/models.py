@@ -25,8 +25,8 @@ class ModelSource(NamedTuple):
     init: `(key, source) -> models`.
     pick: `(key, models) -> (slot, Model)`.
     put: `(key, models, slot, Model) -> models`; retires old members.
-    retiring: `(Model) -> bool scalar`: will `put` replace it? Then no step is
-      spent on it.
+    retiring: `(Model) -> bool scalar`: would one more step make it so old that
+      `put` replaces it? Then none is spent on it: it only grows older.
   """
 
   init: Callable[[Key, Source], PyTree]
@@ -75,7 +75,7 @@ def pool(
     key: Key, models: PyTree, slot: jax.Array | int, model: Model
   ) -> PyTree:
     model = jax.lax.cond(
-      retiring(model),
+      model.age > max_age,
       lambda: fresh_model(network, optimizer, key),
       lambda: model,
     )

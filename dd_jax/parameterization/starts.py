@@ -51,6 +51,7 @@ def class_means(key: Key, source: Source, ipc: int) -> jax.Array:
 
   The noise keeps the images of a class from moving as one.
   """
+  check_counts(source, 1)
   means = [
     jnp.mean(take_images(source, members), 0)
     for members in class_members(source)
