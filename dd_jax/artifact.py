@@ -17,7 +17,6 @@ import hashlib
 import io
 import json
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -117,14 +116,7 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
       return {k: file[k] for k in file.files}
   except FileNotFoundError:
     raise UserError(f'{path}: there is no such artefact') from None
-  except (
-    ValueError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    KeyError,
-    AttributeError,
-  ) as error:
+  except Exception as error:  # damaged archives raise almost anything
     raise UserError(
       f'{path}: not a readable artefact (truncated, corrupt or another kind '
       f'of file): {str(error).splitlines()[0] if str(error) else "empty"}'

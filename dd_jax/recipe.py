@@ -135,10 +135,17 @@ def update(config: Config, changes: Mapping[str, Any]) -> Config:
   Raises:
     UserError: an unknown field or a value of another type.
   """
+  method = config['method']['name']
+  if _name_in(changes, 'method') not in (None, method):
+    raise UserError(
+      f'config.method.name={changes["method"]["name"]!r}: these are the '
+      f'settings of {method}; choose another with --method'
+    )
   for section in _FACTORIES:
-    if 'name' in changes.get(section, {}):
-      _rename(config, section, changes[section]['name'])
-  learner = changes.get('evaluation', {}).get('network', {}).get('name')
+    name = _name_in(changes, section)
+    if name is not None:
+      _rename(config, section, name)
+  learner = _name_in(changes, 'evaluation', 'network')
   if learner:
     check_name('evaluation.network.name', learner, NETWORKS)
     config['evaluation']['network'] = {
@@ -293,6 +300,14 @@ def _convert(value: Any, default: Any) -> Any:
 def _optional_int(annotation: Any) -> bool:
   union = isinstance(annotation, types.UnionType)
   return union and int in typing.get_args(annotation)
+
+
+def _name_in(changes: Mapping[str, Any], *path: str) -> Any:
+  """The name that `changes` give to a part, or None."""
+  found: Any = changes
+  for field in (*path, 'name'):
+    found = found.get(field) if isinstance(found, Mapping) else None
+  return found
 
 
 def _rename(config: Config, section: str, name: str) -> None:

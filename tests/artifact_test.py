@@ -1,0 +1,208 @@
+"""The portable file: exact, deterministic, and suspicious of damage."""
+
+import json
+import pickle
+
+import jax
+import numpy as np
+import pytest
+
+from dd_jax import artifact
+from dd_jax.artifact import Artifact
+from dd_jax.data import fitting
+from dd_jax.types import DistilledData, UserError
+
+METADATA = {
+  'method': 'kip',
+  'dataset': {'name': 'toy', 'counts': {'train': 9}, 'sha256': 'ab'},
+  'class_names': ['zero', 'one'],
+  'label_encoding': 'centred',
+  'ipc': 2,
+  'config': {'optimizer': {'learning_rate': 0.1}, 'names': ['a']},
+  'seed': 0,
+}
+
+
+def made(preprocessing='standardise', channels=3, **data):
+  rng = np.random.default_rng(0)
+  real = rng.integers(0, 256, (40, 4, 4, channels), np.uint8)
+  image = rng.normal(size=(4, 4, 4, channels)).astype(np.float32)
+  label = rng.normal(size=(4, 2)).astype(np.float32)
+  start = rng.integers(0, 256, image.shape, np.uint8)
+  return Artifact(
+    DistilledData(image, label, **data),
+    fitting.fit(preprocessing, real, dataset='svhn'),
+    start,
+    METADATA,
+  )
+
+
+@pytest.fixture
+def path(tmp_path):
+  return tmp_path / 'distilled.npz'
+
+
+def same(a, b):
+  for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+    x, y = np.asarray(x), np.asarray(y)
+    assert x.dtype == y.dtype
+    np.testing.assert_array_equal(x, y)
+  assert jax.tree.structure(a) == jax.tree.structure(b)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('name', fitting.NAMES)
+def test_round_trip(name, channels, path):
+  """Bit for bit, preprocessing and all."""
+  before = made(name, channels)
+  artifact.save(path, before)
+  after = artifact.load(path)
+  same(after.data, before.data)
+  same(after.preprocessing, before.preprocessing)
+  np.testing.assert_array_equal(after.start_image, before.start_image)
+  assert after.metadata == METADATA
+  assert after.class_names == ('zero', 'one')
+  np.testing.assert_array_equal(after.image_uint8, before.image_uint8)
+
+
+@pytest.mark.parametrize('step_size', [np.float32(0.02), np.arange(3.0)])
+def test_what_a_learner_must_also_know(step_size, path):
+  before = made(step_size=step_size, temperature=np.float32(2.5))
+  artifact.save(path, before)
+  after = artifact.load(path)
+  np.testing.assert_array_equal(after.data.step_size, step_size)
+  assert after.data.temperature == np.float32(2.5)
+  artifact.save(path, made()._replace(start_image=None))
+  without = artifact.load(path)
+  assert without.data.step_size is None and without.data.temperature is None
+  assert without.start_image is None
+
+
+def test_equal_content_gives_equal_bytes(tmp_path):
+  for folder in ('a', 'elsewhere'):
+    (tmp_path / folder).mkdir()
+    artifact.save(tmp_path / folder / f'{folder}.npz', made())
+  first = (tmp_path / 'a' / 'a.npz').read_bytes()
+  second = (tmp_path / 'elsewhere' / 'elsewhere.npz').read_bytes()
+  assert first == second
+  artifact.save(tmp_path / 'a' / 'a.npz', made(temperature=np.float32(1)))
+  assert (tmp_path / 'a' / 'a.npz').read_bytes() != second
+  assert str(tmp_path).encode() not in second
+
+
+def test_numpy_alone_reads_it(path):
+  before = made('kip')
+  artifact.save(path, before)
+  with np.load(path, allow_pickle=False) as file:
+    found = dict(file)
+  assert found['image'].dtype == found['label'].dtype == np.float32
+  assert found['image_uint8'].dtype == np.uint8
+  np.testing.assert_array_equal(found['image'], before.data.image)
+  metadata = json.loads(str(found['metadata']))
+  assert metadata['format'] == 'dd_jax/1'
+  assert {k: metadata[k] for k in METADATA} == METADATA
+  # The arrays of the preprocessing are enough to look at the images.
+  flat = found['image'].reshape(4, -1) @ found['preprocess_unwhiten']
+  flat = flat + found['preprocess_centre']
+  pixels = flat.reshape(found['image'].shape) * found['preprocess_norm']
+  pixels = pixels * found['preprocess_std'] + found['preprocess_mean']
+  expected = before.preprocessing.invert(before.data.image)
+  np.testing.assert_allclose(pixels, expected, atol=1e-4)
+
+
+def refused(path):
+  with pytest.raises(UserError) as error:
+    artifact.load(path)
+  text = str(error.value)
+  assert str(path) in text and '\n' not in text
+  return text
+
+
+def rewritten(path, change):
+  with np.load(path) as file:
+    arrays = dict(file)
+  change(arrays)
+  np.savez(path, **arrays)
+
+
+def test_missing(path):
+  assert 'no such' in refused(path)
+
+
+@pytest.mark.parametrize('share', [0.0, 0.001, 0.3, 0.9, 0.999])
+def test_truncated(path, share):
+  artifact.save(path, made())
+  whole = path.read_bytes()
+  path.write_bytes(whole[: int(share * len(whole))])
+  refused(path)
+
+
+def test_any_flipped_byte_is_noticed(path):
+  """A flip that NumPy does not notice must leave the content as it was."""
+  artifact.save(path, made('standardise', 1))
+  whole, before = path.read_bytes(), artifact.load(path)
+  rng = np.random.default_rng(0)
+  noticed = 0
+  for position in rng.choice(len(whole), 400, replace=False):
+    damaged = bytearray(whole)
+    damaged[position] ^= int(rng.integers(1, 256))
+    path.write_bytes(bytes(damaged))
+    try:
+      after = artifact.load(path)
+    except UserError as error:
+      assert '\n' not in str(error)
+      noticed += 1
+    else:
+      same(after.data, before.data)
+      same(after.preprocessing, before.preprocessing)
+      assert after.metadata == before.metadata
+  assert noticed > 200
+
+
+FOREIGN = {
+  'text': lambda p: p.write_text('hello'),
+  'pickle': lambda p: p.write_bytes(pickle.dumps({'image': 1})),
+  'array': lambda p: np.save(p.open('wb'), np.ones(3)),
+  'other npz': lambda p: np.savez(p, x_train=np.ones(3)),
+  'objects': lambda p: np.savez(p, metadata=np.array([{}], object)),
+  'list': lambda p: np.savez(p, metadata=np.asarray('[1]')),
+  'version': lambda p: np.savez(
+    p, metadata=np.asarray('{"format": "dd_jax/9"}')
+  ),
+  'folder': lambda p: p.mkdir(),
+}
+
+
+@pytest.mark.parametrize('kind', FOREIGN)
+def test_another_file(kind, path):
+  FOREIGN[kind](path)
+  text = refused(path)
+  assert kind != 'version' or "'dd_jax/9'" in text
+
+
+@pytest.mark.parametrize('key', ['image', 'label', 'preprocess_mean'])
+def test_tampered(path, key):
+  artifact.save(path, made())
+
+  def change(arrays):
+    arrays[key] = arrays[key] + np.float32(1e-6)
+
+  rewritten(path, change)
+  assert 'checksum' in refused(path)
+
+
+@pytest.mark.parametrize('key', ['image', 'label', 'preprocess_std'])
+def test_without_an_array(path, key):
+  artifact.save(path, made())
+  rewritten(path, lambda arrays: arrays.pop(key))
+  assert 'checksum' in refused(path)
+
+
+def test_a_failed_save_leaves_what_was_there(path):
+  artifact.save(path, made())
+  before = path.read_bytes()
+  bad = made()._replace(metadata={'loss': float('nan')})
+  with pytest.raises(ValueError):
+    artifact.save(path, bad)
+  assert path.read_bytes() == before
+  assert [p.name for p in path.parent.iterdir()] == ['distilled.npz']
