@@ -1,0 +1,37 @@
+"""The count of useful work, against figures worked out by hand elsewhere."""
+
+import pytest
+
+from experiments import flops
+
+CONVNET = flops.convnet(32, 3, (128,) * 3, 10)
+WIDE = flops.convnet(32, 3, (128, 256, 512), 10)
+
+
+def test_passes_of_the_convnet():
+  # 7.08 + 75.50 + 18.87 + 0.04 MFLOP forward; 2.93 forwards with gradient.
+  assert flops.work(CONVNET, flops.FORWARD) == pytest.approx(0.1015, rel=1e-3)
+  gradient = flops.work(CONVNET, flops.PARAMETER_GRADIENT)
+  assert gradient == pytest.approx(0.2974, rel=1e-3)
+  assert flops.work(WIDE, flops.FORWARD) == pytest.approx(0.3091, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+  ('layers', 'dimension', 'support', 'expected'),
+  [
+    (CONVNET, 2048, 10, 111.1),
+    (CONVNET, 2048, 100, 176.4),
+    (WIDE, 8192, 10, 338.7),
+    (WIDE, 8192, 100, 540.9),
+  ],
+)
+def test_frepo_step(layers, dimension, support, expected):
+  found = flops.frepo_step(
+    layers, 1024, support, flip=True, dimension=dimension
+  )
+  assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_evaluation():
+  found = flops.evaluation(CONVNET, 10, 301, 10_000)
+  assert found == pytest.approx(1910, rel=1e-3)
