@@ -49,14 +49,23 @@ def distill(
   Raises:
     UserError: what is wrong, in one line.
   """
+  chosen = recipe.update(recipe.default(method), config or {})
+  recipe.update(chosen, {'ipc': ipc, 'seed': seed})
+  pipeline.check(chosen)
   if isinstance(x_train, Dataset):
     dataset = x_train
   elif y_train is None:
     raise UserError('y_train: missing; give a label for every image')
   else:
-    dataset = from_arrays(x_train, y_train, x_test, y_test, seed=seed)
-  chosen = recipe.update(recipe.default(method), config or {})
-  recipe.update(chosen, {'dataset': dataset.name, 'ipc': ipc, 'seed': seed})
+    dataset = from_arrays(
+      x_train,
+      y_train,
+      x_test,
+      y_test,
+      validation=pipeline.held_out(chosen),
+      seed=seed,
+    )
+  recipe.update(chosen, {'dataset': dataset.name})
   folder = Workdir(workdir) if workdir is not None else None
   return pipeline.run(
     chosen,

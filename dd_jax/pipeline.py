@@ -122,17 +122,19 @@ def run(
 
 def load_dataset(config: Config) -> Dataset:
   """Loads what `config` names."""
-  share = config['validation']
-  validation: float | None = share or None
-  if share >= 1:
-    validation = int(share)
   return load(
     config['dataset'],
     data_dir=config['data_dir'] or None,
     image_size=config['image_size'] or None,
-    validation=validation,
+    validation=held_out(config),
     seed=config['seed'],
   )
+
+
+def held_out(config: Config) -> float | None:
+  """Validation examples: a count, a share below 1, or None for the default."""
+  share: float = config['validation']
+  return (int(share) if share >= 1 else share) or None
 
 
 def check(config: Config) -> None:
@@ -191,6 +193,11 @@ def num_steps(config: Config, prepared: Prepared) -> int:
   """Outer steps; -1 in the configuration is one sweep of the training data."""
   if config['num_steps'] >= 0:
     return config['num_steps']
+  if 'batch_size' not in config['method']:
+    raise UserError(
+      f'--num_steps=-1: {config["method"]["name"]} makes no sweep of the '
+      'training data; allowed are 0 and more'
+    )
   return -(-len(prepared.train) // config['method']['batch_size'])
 
 

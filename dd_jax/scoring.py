@@ -149,10 +149,9 @@ class Scorer:
 
   def _baseline(self, name: str, key: Key) -> Score:
     identity = self._identity(name, key)
-    held = self.cache.get(identity)
+    held = _read_score(self.cache.get(identity))
     if held is not None:
-      fields = json.loads(held)
-      return Score(**{**fields, 'values': tuple(fields['values'])})
+      return held
     score = self._random(key) if name == 'random' else self._selected(name, key)
     self.cache.put(identity, json.dumps(score._asdict()).encode())
     return score
@@ -203,6 +202,8 @@ class Scorer:
     provenance = self.prepared.dataset.provenance
     return {
       'version': _CACHE_VERSION,
+      # A protocol and a preprocessing may treat a set by its name.
+      'dataset': provenance['name'],
       'sha256': provenance['sha256'],
       'validation': provenance['validation'],
       'preprocessing': self.prepared.preprocessing.name,
@@ -220,6 +221,15 @@ class Scorer:
       'ridge': self.config['method'].get('ridge', 1e-6),
       **{k: section[k] for k in kept},
     }
+
+
+def _read_score(content: bytes | None) -> Score | None:
+  """A score as it was cached, or None where the file is absent or damaged."""
+  try:
+    fields = json.loads(content or b'')
+    return Score(**{**fields, 'values': tuple(fields['values'])})
+  except (ValueError, TypeError, KeyError):
+    return None
 
 
 def _feature_network() -> Config:
