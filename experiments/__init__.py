@@ -1,1 +1,11 @@
-"""Flag-driven binaries and the recipes that they run."""
+"""Binaries, recipes and results: thin users of dd_jax."""
+
+import signal
+import sys
+
+# `python -m experiments.NAME` imports this first: a Ctrl-C during the imports
+# that follow ends it without a traceback.
+if sys.argv[0] == '-m' and (
+  signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):
+  signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -55,7 +55,7 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
 
 
 def command(
-  name: str, fields: Mapping[str, str], left_out: Sequence[str]
+  binary: str, fields: Mapping[str, str], left_out: Sequence[str]
 ) -> str:
   """The command line of this run, without the flags in `left_out`."""
   known = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
@@ -65,7 +65,7 @@ def command(
     if flag.present and flag.name not in left_out
   ]
   given += [f'--config.{field}={value}' for field, value in fields.items()]
-  return shlex.join(['python', '-m', f'experiments.{name}', *given])
+  return shlex.join(['python', '-m', f'experiments.{binary}', *given])
 
 
 def mesh(count: int) -> jax.sharding.Mesh | None:

@@ -1,0 +1,110 @@
+"""Calls a binary in this process or in its own; small inputs for it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from experiments import distill, main
+
+
+class Call(NamedTuple):
+  """How a call of a binary ended, and what it printed."""
+
+  status: int
+  error: str
+  out: str
+
+
+class _Left(Exception):
+  """Stands for `os._exit`."""
+
+
+@pytest.fixture
+def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
+  """`call('--ipc=0')`: experiments.distill, in an empty working directory."""
+
+  def leave(text: str, status: int) -> None:
+    raise _Left(text, status)
+
+  def run(*arguments: str) -> Call:
+    monkeypatch.setattr('sys.argv', [distill.__name__, *arguments])
+    status, error = 0, ''
+    with flagsaver.flagsaver():
+      try:
+        main.run(distill.distill)
+      except SystemExit:
+        pass
+      except _Left as left:
+        error, status = left.args
+    printed = capfd.readouterr()
+    return Call(status, error or printed.err, printed.out)
+
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setenv('DD_JAX_CACHE', str(tmp_path / 'cache'))
+  monkeypatch.setattr(main, '_leave', leave)
+  return run
+
+
+@pytest.fixture
+def start(tmp_path) -> Callable[..., subprocess.Popen]:
+  """`start('distill', '--ipc=0')`: a binary in a process of its own."""
+
+  def run(name: str, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+      [sys.executable, '-m', f'experiments.{name}', *arguments],
+      cwd=tmp_path,
+      env=os.environ
+      | {
+        'PYTHONPATH': str(pathlib.Path(main.__file__).parents[1]),
+        'DD_JAX_CACHE': str(tmp_path / 'cache'),
+        'JAX_PLATFORMS': 'cpu',
+      },
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+
+  return run
+
+
+@pytest.fixture
+def tiny() -> tuple[str, ...]:
+  """Flags of a run of seconds."""
+  return (
+    '--num_steps=6',
+    '--ipc=1',
+    '--config.validate_every=3',
+    '--config.method.batch_size=50',
+    '--config.evaluation.baselines=random',
+    '--config.evaluation.others=',
+    '--config.evaluation.learners=1',
+  )
+
+
+@pytest.fixture
+def small_npz(tmp_path) -> Callable[..., str]:
+  """`small_npz('mine', y_train=...)`: 4 classes of 8 x 8, or what is given."""
+
+  def write(name: str = 'small', **changes: np.ndarray | None) -> str:
+    label = np.arange(80) % 4
+    image = np.random.default_rng(0).integers(0, 40, (80, 8, 8), np.uint8)
+    image += (50 * label).astype(np.uint8)[:, None, None]
+    arrays = {
+      'x_train': image,
+      'y_train': label,
+      'x_test': image[:40],
+      'y_test': label[:40],
+      **changes,
+    }
+    path = str(tmp_path / f'{name}.npz')
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+    return path
+
+  return write

@@ -1,0 +1,87 @@
+"""The scoring binary: an artefact under protocols, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dd_jax.types import UserError
+from experiments import settings
+
+
+@pytest.fixture
+def made(call, small_npz, tiny) -> str:
+  """A distilled set of `small.npz`."""
+  got = call('--workdir=w', f'--dataset={small_npz()}', *tiny)
+  assert got.status == 0, got
+  return 'w/distilled.npz'
+
+
+def ended(process) -> tuple[int, str, str]:
+  out, error = process.communicate(timeout=100)
+  return process.returncode, out, error
+
+
+def test_scores_with_baselines_as_text_and_json(start, made, tmp_path):
+  status, out, error = ended(
+    start(
+      'evaluate',
+      f'--artifact={made}',
+      '--dataset=small.npz',
+      '--protocols=krr-nngp,krr-ntk',
+      '--baselines=random,kmeans',
+      '--learners=2',
+      '--output=scores.json',
+    )
+  )
+  assert status == 0 and not error, error
+  assert out.startswith('test accuracy under krr-nngp: ')
+  found = json.loads((tmp_path / 'scores.json').read_text())
+  assert found['protocol'] == 'krr-nngp'
+  assert list(found['baselines']) == ['random', 'kmeans']
+  assert len(found['baselines']['random']['values']) == 2
+  own = json.loads((tmp_path / 'w/result.json').read_text())
+  assert found['other_scores']['krr-ntk'] == own['test_accuracy']
+
+
+def test_what_cannot_be_scored_is_one_line(start, made, small_npz, tmp_path):
+  small_npz('other', y_test=np.arange(40) % 3)
+  (tmp_path / 'cut.npz').write_bytes((tmp_path / made).read_bytes()[:900])
+  good = f'--artifact={made}'
+  cases = [
+    ([], ('--artifact: missing',)),
+    (['--artifact=no.npz'], ('no.npz', 'no such artefact')),
+    (['--artifact=cut.npz'], ('cut.npz', 'not a readable artefact')),
+    (['--artifact=small.npz'], ('small.npz', 'not an artefact')),
+    ([good, '--dataset=digits'], ('in 10 classes', '8 x 8 x 1 in 4', made)),
+    ([good, '--dataset=no.npz'], ('no.npz: no such file',)),
+    ([good, '--protocols=krr'], ("'krr'", 'did you mean krr-ntk?')),
+    ([good, '--learners=0'], ('learners=0', '1 and more')),
+    ([good, '--output=no/x.json'], ('--output=no/x.json',)),
+  ]
+  for i in range(0, len(cases), 3):
+    running = [(start('evaluate', *a), w) for a, w in cases[i : i + 3]]
+    for process, words in running:
+      status, _, error = ended(process)
+      assert status == 2 and error.count('\n') == 1, error
+      for word in words:
+        assert word in error
+
+
+def test_an_artefact_of_a_file_asks_for_it(start, made, tmp_path):
+  (tmp_path / 'small.npz').rename(tmp_path / 'moved.npz')
+  _, _, error = ended(start('evaluate', f'--artifact={made}'))
+  assert '--dataset: missing' in error and 'small.npz' in error
+  status, out, _ = ended(
+    start('evaluate', f'--artifact={made}', '--dataset=moved.npz')
+  )
+  assert status == 0 and 'note: ' not in out
+
+
+def test_split_keeps_field_flags_apart():
+  argv = ['prog', '--ipc=1', '--config.a.b=1=2', '-config.c=', 'config.py']
+  others, fields = settings.split(argv)
+  assert others == ['prog', '--ipc=1', 'config.py']
+  assert fields == {'a.b': '1=2', 'c': ''}
+  with pytest.raises(UserError, match='needs a value'):
+    settings.split(['--config.a'])
