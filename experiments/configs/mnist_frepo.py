@@ -16,8 +16,8 @@ def get_config(ipc: int = 1) -> ConfigDict:
   changes = {
     'dataset': 'mnist',
     'ipc': ipc,
-    'num_steps': 10_000,
-    'validate_every': 2500,
+    'num_steps': 5000,
+    'validate_every': 1000,
     'method': {'batch_size': 256},
     'network': {'width': 16},
     'optimizer': {'learning_rate': 3e-3},
