@@ -1,0 +1,306 @@
+"""One run from data to report."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from dd_jax import artifact, pipeline, recipe
+from dd_jax.data.dataset import from_arrays
+from dd_jax.data.prepare import prepare
+from dd_jax.evaluation.cache import Cache
+from dd_jax.scoring import Scorer
+from dd_jax.types import UserError
+from dd_jax.workdir import Workdir
+from dd_jax.writers import JsonlWriter
+
+RESULT_FIELDS = {
+  'method', 'dataset', 'images_per_class', 'stored_floats', 'stored_bytes',
+  'decoded_images', 'protocol', 'selection', 'test_accuracy', 'baselines',
+  'other_scores', 'steps', 'seconds', 'peak_memory_bytes', 'versions', 'seed',
+  'command', 'config', 'notes',
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+  """Baselines of these tests are nobody else's."""
+  folder = tmp_path_factory.mktemp('cache')
+  monkeypatch.setenv('DD_JAX_CACHE', str(folder))
+  return folder
+
+
+def toy(name='toy', shift=0):
+  rng = np.random.default_rng(0)
+  label = np.arange(180) % 3
+  image = rng.integers(0, 120, (180, 8, 8, 1))
+  image[np.arange(180), label, :] += 100
+  image = (image + shift).astype(np.uint8)
+  return from_arrays(
+    image[:120], label[:120], image[120:], label[120:], name=name
+  )
+
+
+def config(name='kip', **changes):
+  found = recipe.default(name)
+  small = {
+    'ipc': 2,
+    'num_steps': 4,
+    'validate_every': 2,
+    'evaluation': {
+      'protocol': 'krr-ntk',
+      'others': ('krr-nngp',),
+      'learners': 2,
+      'features': 'pixels',
+    },
+  }
+  recipe.update(found, small)
+  if 'batch_size' in found['method']:
+    recipe.update(found, {'method': {'batch_size': 32}})
+  if name == 'frepo':
+    network = {'width': 4, 'depth': 1}
+    recipe.update(found, {'network': network, 'method': {'pool_size': 2}})
+  return recipe.update(found, changes)
+
+
+def run(folder=None, settings=None, resume=False, dataset=None, **kwargs):
+  workdir = Workdir(folder, resume=resume) if folder else None
+  told = [JsonlWriter(folder)] if folder else []
+  return pipeline.run(
+    settings or config(),
+    dataset=dataset or toy(),
+    workdir=workdir,
+    writers=told,
+    **kwargs,
+  )
+
+
+@pytest.mark.parametrize('method', recipe.METHODS)
+def test_every_method(method):
+  settings = config(method)
+  if method in recipe.SELECTIONS:
+    recipe.update(settings, {'num_steps': 0})
+  made, result = run(settings=settings)
+  assert set(result) >= RESULT_FIELDS
+  assert result['method'] == method
+  assert result['decoded_images'] == len(made.data.image) == 6
+  floats = 6 * 64 + (0 if method in recipe.SELECTIONS else 6 * 3)
+  assert result['stored_floats'] == floats
+  assert set(result['baselines']) == {'random', 'herding', 'kmeans'}
+  for score in (result['test_accuracy'], *result['baselines'].values()):
+    assert score['protocol'] == result['protocol'] == 'krr-ntk'
+    assert 0 <= score['mean'] <= 100
+    assert np.mean(score['values']) == pytest.approx(score['mean'], abs=1e-3)
+  assert result['test_accuracy']['std'] is None
+  assert len(result['baselines']['random']['values']) == 2
+  assert list(result['other_scores']) == ['krr-nngp']
+  assert json.loads(json.dumps(result, allow_nan=False)) == result
+  assert result['test_accuracy']['mean'] > 50
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('run') / 'work'
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('DD_JAX_CACHE', str(tmp_path_factory.mktemp('cache')))
+    outcome = run(folder, command='the command')
+  return folder, outcome
+
+
+def test_workdir(finished):
+  folder, (made, result) = finished
+  names = {p.name for p in folder.iterdir()}
+  assert names >= {
+    'distilled.npz', 'result.json', 'metrics.jsonl', 'validation.jsonl',
+    'distilled.png', 'labels.png', 'curves.svg', 'report.html', 'checkpoints',
+  }  # fmt: skip
+  assert not any(name.startswith('.') or 'tmp' in name for name in names)
+  assert json.loads((folder / 'result.json').read_text()) == result
+  assert result['command'] == 'the command'
+  assert set(result['seconds']) >= {'compile', 'distil', 'evaluate'}
+  rows = (folder / 'metrics.jsonl').read_text().splitlines()
+  assert [json.loads(row)['step'] for row in rows] == [1, 2, 3, 4]
+  rows = (folder / 'validation.jsonl').read_text().splitlines()
+  assert [json.loads(row)['step'] for row in rows] == [2, 4]
+  held = artifact.load(folder / 'distilled.npz')
+  np.testing.assert_array_equal(held.data.image, made.data.image)
+  assert held.metadata['config'] == result['config']
+
+
+def test_the_artefact_names_no_machine(finished):
+  folder, (made, _) = finished
+  text = json.dumps(made.metadata)
+  assert str(folder) not in text and 'seconds' not in text
+  assert set(made.metadata['versions']) >= {'dd_jax', 'jax', 'numpy', 'python'}
+  assert made.metadata['dataset']['sha256'] == toy().provenance['sha256']
+
+
+def test_equal_runs_give_equal_bytes(finished, tmp_path):
+  folder, _ = finished
+  run(tmp_path / 'again')
+  first = (folder / 'distilled.npz').read_bytes()
+  assert (tmp_path / 'again' / 'distilled.npz').read_bytes() == first
+  run(tmp_path / 'other', config(seed=1))
+  assert (tmp_path / 'other' / 'distilled.npz').read_bytes() != first
+
+
+def test_resuming_a_finished_run_gives_its_result(finished, monkeypatch):
+  folder, (made, result) = finished
+  monkeypatch.setattr(pipeline.driver, 'distill', None)  # nothing is computed
+  before = (folder / 'result.json').stat().st_mtime_ns
+  again = run(folder, resume=True)
+  assert again.result == result
+  np.testing.assert_array_equal(again.artifact.data.image, made.data.image)
+  assert (folder / 'result.json').stat().st_mtime_ns == before
+
+
+OTHERS = {
+  'seed': (lambda: config(seed=3), 'config.seed was 0, now 3'),
+  'ridge': (
+    lambda: config(method={'ridge': 0.5}),
+    'config.method.ridge was 1e-06, now 0.5',
+  ),
+  'method': (lambda: config('label_solve'), 'holds another run'),
+}
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_another_run_is_refused(finished, name):
+  folder, _ = finished
+  settings, words = OTHERS[name]
+  before = {p: p.stat().st_mtime_ns for p in folder.rglob('*')}
+  with pytest.raises(UserError) as error:
+    run(folder, settings(), resume=True)
+  text = str(error.value)
+  assert '\n' not in text and str(folder) in text
+  assert words in text
+  assert {p: p.stat().st_mtime_ns for p in folder.rglob('*')} == before
+
+
+def test_other_data_are_refused(finished):
+  with pytest.raises(UserError, match=r'data\.sha256'):
+    run(finished[0], resume=True, dataset=toy(shift=1))
+
+
+def test_a_full_folder_is_refused(finished):
+  with pytest.raises(UserError, match=r'--resume.*--overwrite'):
+    run(finished[0])
+
+
+def test_the_test_set_is_read_at_the_end_alone(monkeypatch):
+  """Distilling and choosing happen where there is no test set at all."""
+  held = {}
+
+  def without_test(dataset, name):
+    held['whole'] = plain_prepare(dataset, name)
+    return held['whole']._replace(test=None)
+
+  def score(scorer, data):
+    assert scorer.prepared.test is None
+    held['scored'] = True
+    return plain_score(
+      dataclasses.replace(scorer, prepared=held['whole']), data
+    )
+
+  plain_prepare, plain_score = pipeline.prepare, pipeline.score
+  monkeypatch.setattr(pipeline, 'prepare', without_test)
+  monkeypatch.setattr(pipeline, 'score', score)
+  result = run().result
+  assert held['scored']
+  assert 'validation accuracy' in result['selection']
+  assert 'held-out training examples' in result['selection']
+
+
+def baselines(settings=None, dataset=None):
+  prepared = prepare(dataset or toy(), 'standardise')
+  scorer = Scorer(settings or config(), prepared, Cache())
+  return scorer.baselines(jax.random.key(0))
+
+
+@pytest.fixture
+def chosen(monkeypatch):
+  """The selections that were computed, in order."""
+  asked = []
+  plain = Scorer._selection
+
+  def counted(self, name, key):
+    asked.append(name)
+    return plain(self, name, key)
+
+  monkeypatch.setattr(Scorer, '_selection', counted)
+  return asked
+
+
+def test_baselines_are_paid_for_once(chosen):
+  first = baselines()
+  assert sorted(set(chosen)) == ['herding', 'kmeans', 'random']
+  chosen.clear()
+  assert baselines(config('label_solve')) == first
+  assert chosen == []
+
+
+OTHER_BASELINES = {
+  'ipc': {'settings': config(ipc=3)},
+  'ridge': {'settings': config(method={'ridge': 0.1})},
+  'kernel': {'settings': config(kernel={'depth': 2})},
+  'protocol': {'settings': config(evaluation={'protocol': 'krr-nngp'})},
+  'learners': {'settings': config(evaluation={'learners': 3})},
+  'data': {'dataset': toy(shift=1)},
+  'name': {'dataset': toy('mnist')},  # `dc` augments mnist alone
+}
+
+
+@pytest.mark.parametrize('name', OTHER_BASELINES)
+def test_other_baselines_are_not_confused(name, chosen):
+  baselines()
+  chosen.clear()
+  baselines(**OTHER_BASELINES[name])
+  assert chosen
+
+
+@pytest.mark.parametrize('damage', [b'', b'{', b'[]', b'{"mean": 1}', b'\xff'])
+def test_damaged_baselines_are_ignored(cache, damage, chosen):
+  first = baselines()
+  files = [p for p in cache.iterdir() if p.is_file()]
+  assert len(files) == 3
+  for file in files:
+    file.write_bytes(damage)
+  chosen.clear()
+  assert baselines() == first
+  assert chosen
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+  (tmp_path / 'file').write_text('')
+  monkeypatch.setenv('DD_JAX_CACHE', str(tmp_path / 'file'))
+  assert baselines() == baselines()
+
+
+WRONG = {
+  'ipc': (lambda: config(ipc=0), '--ipc=0'),
+  'ipc of a class': (lambda: config(ipc=99), 'ipc=99: class'),
+  'steps': (lambda: config(num_steps=-2), '--num_steps=-2'),
+  'sweep': (lambda: config('random', num_steps=-1), '--num_steps=-1'),
+  'protocol': (lambda: config(evaluation={'protocol': 'cd'}), "'cd'"),
+  'baseline': (lambda: config(evaluation={'baselines': ('x',)}), "'x'"),
+  'learners': (lambda: config(evaluation={'learners': 0}), 'learners=0'),
+  'nan': (lambda: config(method={'ridge': float('nan')}), 'ridge=nan'),
+}
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_refused_before_anything_is_written(name, tmp_path, monkeypatch):
+  monkeypatch.setattr(pipeline.driver, 'distill', None)
+  settings, words = WRONG[name]
+  with pytest.raises(UserError) as error:
+    run(tmp_path / 'w', settings())
+  assert words in str(error.value) and '\n' not in str(error.value)
+  assert not (tmp_path / 'w' / 'run.json').exists()
+
+
+def test_a_sweep_is_counted():
+  _, result = run(settings=config('label_solve', num_steps=-1))
+  # 12 of the 120 are held out for validation; 108 in batches of 32.
+  assert result['steps'] == 4
