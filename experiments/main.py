@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
     with Signals() as signals, signals.raising():
       main(fields)
 
+  sys.unraisablehook = _in_main_thread
   try:
     app.run(guarded, flags_parser=parse)
   except UserError as error:
@@ -100,6 +102,12 @@ def percent(score: Mapping[str, Any]) -> str:
   """Mean and deviation as text."""
   spread = '' if score['std'] is None else f' ± {score["std"]:.2f}'
   return f'{score["mean"]:.2f} %{spread}'
+
+
+def _in_main_thread(unraisable: Any) -> None:
+  """Keeps native threads quiet: what fails there is raised here as well."""
+  if threading.current_thread() is threading.main_thread():
+    sys.__unraisablehook__(unraisable)
 
 
 def _leave(text: str, status: int) -> None:
