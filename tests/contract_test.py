@@ -59,7 +59,8 @@ def image_set(**settings):
 
 def another_artefact():
   image = np.random.default_rng(0).normal(size=(IPC * CLASSES, *SHAPE))
-  return from_distilled(DistilledData(image.astype(np.float32), None))
+  # On the device: a start that hands out this very buffer shares it.
+  return from_distilled(DistilledData(jnp.asarray(image, jnp.float32), None))
 
 
 # What is learned, by name; each also says what of it a gradient moves.

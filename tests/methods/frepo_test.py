@@ -31,6 +31,14 @@ def toy(size=40, dtype=np.float32):
   return resident(image.astype(dtype), label.astype(np.int32), CLASSES, None)
 
 
+@pytest.fixture(autouse=True, scope='module')
+def compile_quickly():
+  """Tiny programs, run a few times: compiling them is all the cost."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
 @functools.cache
 def network():
   """An MLP: cheap to compile; in the dtype that is switched on."""
@@ -61,7 +69,7 @@ def make(optimizer=None, learner=None, labels=None, **settings):
 
 def step(method, state, key=KEY, source=None):
   batch = method.sample(KEY, jnp.int32(0), source or toy())
-  return *method.update(key, jnp.int32(0), state, batch), batch
+  return *jax.jit(method.update)(key, jnp.int32(0), state, batch), batch
 
 
 def member(state, slot):
