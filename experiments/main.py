@@ -50,7 +50,7 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
     _leave(str(stop), stop.exit_status)
   except Stop as stop:
     name = signal.Signals(stop.signum).name
-    _leave(f'{name}: stopped before anything was finished', 128 + stop.signum)
+    _leave(f'{name}: stopped', 128 + stop.signum)
   except OSError as error:
     named = f'{error.filename}: ' if error.filename else ''
     _leave(f'error: {named}{error.strerror or error}', 2)

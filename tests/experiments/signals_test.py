@@ -95,4 +95,4 @@ def test_a_signal_before_the_first_step(start, tmp_path):
     time.sleep(0.01)
   status, error = stop(process, signal.SIGINT)
   assert status == 130 and error.count('\n') == 1
-  assert error.startswith('SIGINT ')
+  assert error.startswith('SIGINT')
