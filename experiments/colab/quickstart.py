@@ -1,4 +1,5 @@
 # ---
+# mypy: disallow-untyped-defs=False
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
