@@ -173,20 +173,28 @@ class ProgressWriter:
     self.begin(0)
 
   def begin(self, step: int) -> None:
-    """Starts the clock."""
-    self._first = step
-    self._start = self._shown = time.monotonic()
+    """Notes when the run began; the clock starts with the first rows.
+
+    What comes before them is mostly compilation, and tells nothing of the time
+    left.
+    """
+    del step
+    self._first: int | None = None
+    self._shown = time.monotonic()
 
   def scalars(
     self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
   ) -> None:
     """Shows the last row."""
     step, now = int(steps[-1]), time.monotonic()
+    if self._first is None:
+      self._first, self._start = step, now
     quiet = now - self._shown < self._every_seconds and step < self._num_steps
     if quiet and not self._tty:
       return
     self._shown = now
-    rate = (step - self._first) / max(now - self._start, 1e-9)
+    done = step - self._first
+    rate = done / max(now - self._start, 1e-9) if done else None
     self._show(self._describe(step, rate, float(metrics['loss'][-1])))
 
   def validation(self, step: int, score: float) -> None:
@@ -204,17 +212,19 @@ class ProgressWriter:
       print(file=self._stream, flush=True)
       self._width = 0
 
-  def _describe(self, step: int, rate: float, loss: float) -> str:
+  def _describe(self, step: int, rate: float | None, loss: float) -> str:
+    pace = f'  {_rate(rate)}' if rate else ''
     if self._num_steps < 1:
-      return f'{step} steps  {_rate(rate)}  loss {loss:.4g}{self._accuracy}'
-    left = _duration((self._num_steps - step) / max(rate, 1e-9))
+      return f'{step} steps{pace}  loss {loss:.4g}{self._accuracy}'
+    remaining = self._num_steps - step
+    left = f'  {_duration(remaining / rate)} left' if rate else ''
     bar = ''
     if self._tty:
       done = int(20 * step / self._num_steps)
       bar = '█' * done + '░' * (20 - done) + ' '
     return (
-      f'{bar}{step}/{self._num_steps}  {_rate(rate)}  loss {loss:.4g}'
-      f'{self._accuracy}  {left} left'
+      f'{bar}{step}/{self._num_steps}{pace}  loss {loss:.4g}'
+      f'{self._accuracy}{left}'
     )
 
   def _show(self, line: str) -> None:

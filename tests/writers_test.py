@@ -146,14 +146,18 @@ def test_a_log_file_gets_a_line_now_and_then():
   assert stream.getvalue().count('\n') == 1 and '\r' not in stream.getvalue()
 
 
-def test_the_rate_counts_from_where_the_run_resumed(monkeypatch):
+def test_the_rate_counts_from_the_first_rows_on(monkeypatch):
   now = [100.0]
   monkeypatch.setattr(writers.time, 'monotonic', lambda: now[0])
   stream = Terminal()
   bar = writers.ProgressWriter(1000, stream)
   bar.begin(500)
+  now[0] += 60  # compiles
+  bar.scalars(*chunk(501, 501))
+  assert 'steps/s' not in stream.getvalue()
+  assert 'left' not in stream.getvalue()
   now[0] += 10
-  bar.scalars(*chunk(501, 600))
+  bar.scalars(*chunk(502, 601))
   assert '10 steps/s' in stream.getvalue()
   assert '0:40 left' in stream.getvalue()
 

@@ -93,4 +93,6 @@ def _names(path: str, names: np.ndarray) -> tuple[str, ...]:
 
 
 def _one_line(error: BaseException) -> str:
+  if 'pickle' in str(error):  # NumPy's advice is to load it unsafely
+    return 'no archive'
   return ' '.join(str(error).split())[:120] or type(error).__name__
