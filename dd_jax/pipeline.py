@@ -76,7 +76,8 @@ def run(
       is written.
     writers: told what happens while distilling.
     command: reproduces the run; for the report.
-    mesh: see `driver.distill`.
+    mesh: over whose `data` axis batches and learners are split; see
+      `driver.distill`.
 
   Raises:
     UserError: what the user gave is wrong, or the loss diverged.
@@ -89,7 +90,7 @@ def run(
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   prepared = prepare(dataset, config['preprocessing'])
-  scorer = Scorer(config, prepared, Cache())
+  scorer = Scorer(config, prepared, Cache(), mesh)
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:

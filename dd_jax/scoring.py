@@ -38,11 +38,13 @@ class Scorer:
     config: of the run.
     prepared: its data.
     cache: where baselines are kept.
+    mesh: whose `data` axis learners are split over, or None.
   """
 
   config: Config
   prepared: Prepared
   cache: Cache
+  mesh: jax.sharding.Mesh | None = None
 
   @property
   def setting(self) -> recipe.Setting:
@@ -131,6 +133,7 @@ class Scorer:
         kernel=functools.partial(recipe.build_kernel, self.config['kernel']),
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
+        mesh=self.mesh,
       ),
     )
     return chosen._replace(name=chosen.name + self._changes(chosen, steps))

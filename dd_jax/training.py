@@ -3,6 +3,7 @@
 Model sources, evaluation, experts and meta-gradients all use it.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -95,7 +96,11 @@ def train(
 
 
 def train_many(
-  train_one: Callable[[Key], PyTree], keys: Key, *, batched: bool | None = None
+  train_one: Callable[[Key], PyTree],
+  keys: Key,
+  *,
+  batched: bool | None = None,
+  mesh: jax.sharding.Mesh | None = None,
 ) -> PyTree:
   """Runs `train_one` for every key; results are stacked on a leading axis.
 
@@ -104,10 +109,25 @@ def train_many(
     keys: `[m]`.
     batched: vectorise (what an accelerator wants) or go one by one (a batched
       convolution is slow on a CPU). By default chosen by the backend.
+    mesh: with an axis `data`, over which the keys are split; where they do not
+      divide, some run twice and are dropped.
   """
   if batched is None:
     batched = jax.default_backend() != 'cpu'
-  return jax.vmap(train_one)(keys) if batched else jax.lax.map(train_one, keys)
+
+  def run(keys: Key) -> PyTree:
+    one_by_one = functools.partial(jax.lax.map, train_one)
+    return (jax.vmap(train_one) if batched else one_by_one)(keys)
+
+  if mesh is None:
+    return run(keys)
+  count, devices = keys.shape[0], mesh.shape['data']
+  padded = keys[jnp.arange(-(-count // devices) * devices) % count]
+  split = jax.sharding.PartitionSpec('data')
+  spread = jax.shard_map(
+    run, mesh=mesh, in_specs=split, out_specs=split, check_vma=False
+  )
+  return jax.tree.map(lambda a: a[:count], spread(padded))
 
 
 def epochs(

@@ -211,7 +211,9 @@ def _frepo_case(ipc: int, wide: bool) -> Callable[[], Row]:
 
 
 def _dc(learners: int) -> tuple[Protocol, jax.Array, DistilledData]:
-  chosen = protocol('dc', Setting('random', _SHAPE, _CLASSES))
+  setting = Setting('random', _SHAPE, _CLASSES)
+  setting = setting._replace(mesh=main.mesh(_HOST_DEVICES.value))
+  chosen = protocol('dc', setting)
   image = jax.random.normal(jax.random.key(1), (_CLASSES, *_SHAPE))
   keys = jax.random.split(jax.random.key(0), learners)
   return chosen, keys, DistilledData(image, jnp.eye(_CLASSES))

@@ -61,7 +61,7 @@ _IMAGE_SIZE = flags.DEFINE_integer(
   'Scale the shorter side to this many pixels and crop the centre.',
 )
 _DEVICES = flags.DEFINE_integer(
-  'devices', 1, 'Shard each batch over this many devices; 0 for all.'
+  'devices', 1, 'Split batches and learners over this many; 0 for all.'
 )
 _TENSORBOARD = flags.DEFINE_bool(
   'tensorboard', False, 'Also write TensorBoard event files.'

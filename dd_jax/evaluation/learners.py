@@ -33,6 +33,7 @@ class Recipe(NamedTuple):
     num_steps: optimiser steps.
     batch_size: the whole set where that is smaller.
     augment: of each batch, or None.
+    mesh: whose `data` axis learners are split over, or None.
   """
 
   network: Network
@@ -41,6 +42,7 @@ class Recipe(NamedTuple):
   num_steps: int
   batch_size: int
   augment: Augment | None = None
+  mesh: jax.sharding.Mesh | None = None
 
 
 def trained(recipe: Recipe, key: Key, data: LabeledData) -> PyTree:
@@ -89,7 +91,7 @@ def test_trained(
 
   @jax.jit
   def on_device(keys: Key, data: LabeledData, test: Source) -> jax.Array:
-    return train_many(lambda k: one(k, data, test), keys)
+    return train_many(lambda k: one(k, data, test), keys, mesh=recipe.mesh)
 
   def run(keys: Key, data: LabeledData, test: Source) -> jax.Array:
     if isinstance(test, ResidentSource):

@@ -68,6 +68,7 @@ class Setting(NamedTuple):
     kernel: replaces the exact kernel; `(get) -> Kernel`.
     ridge: of kernel and feature regression.
     steps: replaces the protocol's own number of steps, where given.
+    mesh: whose `data` axis learners are split over, or None.
   """
 
   dataset: str
@@ -78,6 +79,7 @@ class Setting(NamedTuple):
   kernel: Callable[..., Kernel] = dense_kernel
   ridge: Ridge = Ridge(1e-6, 'trace')
   steps: int | None = None
+  mesh: jax.sharding.Mesh | None = None
 
 
 class Protocol(NamedTuple):
@@ -111,9 +113,8 @@ def dc(setting: Setting) -> Protocol:
 
   @functools.cache
   def tester(size: int) -> Tester:
-    return learner_test(
-      _dc_recipe(network, size, epochs, transform, setting.steps)
-    )
+    chosen = _dc_recipe(network, size, epochs, transform, setting.steps)
+    return learner_test(chosen._replace(mesh=setting.mesh))
 
   def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
     label = data.label
@@ -220,6 +221,7 @@ def _frepo_recipe(setting: Setting, size: int) -> Recipe:
     num_steps,
     500,
     augment.frepo(strategy),
+    setting.mesh,
   )
 
 
