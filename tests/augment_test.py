@@ -29,12 +29,6 @@ def images(
   return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
-
-
 def grid_sample(
   image: np.ndarray, theta: np.ndarray, align_corners: bool
 ) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""What tests share: the real data sets, where this checkout has them nearby."""
+"""What tests share: real data sets, where they are nearby, and settings."""
 
 import importlib.util
 import pathlib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import jax
 import numpy as np
 import pytest
 
@@ -55,3 +56,18 @@ def _datapack() -> types.ModuleType:
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+  """Float64 for one test."""
+  with jax.enable_x64(True):
+    yield
+
+
+@pytest.fixture
+def quick_compiler() -> Iterator[None]:
+  """For a module whose cost is compiling, and that checks the algebra."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', False)

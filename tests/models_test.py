@@ -10,15 +10,10 @@ from dd_jax.models import ModelSource, pool
 from dd_jax.networks import frepo_convnet, mlp
 from dd_jax.training import Model
 
+pytestmark = pytest.mark.usefixtures('quick_compiler')
+
+
 SIZE, MAX_AGE = 5, 20
-
-
-@pytest.fixture(autouse=True)
-def quick_compiler():
-  """Compiling is the cost here, and the algebra is what is checked."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 def make(size: int = SIZE, max_age: int = MAX_AGE) -> ModelSource:

@@ -19,19 +19,7 @@ from dd_jax.training import (
 )
 from dd_jax.types import LabeledData
 
-
-@pytest.fixture(autouse=True)
-def quick_compiler():
-  """Compiling is the cost here, and the algebra is what is checked."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
+pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 
 def numbered(n: int) -> LabeledData:

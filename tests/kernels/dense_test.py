@@ -13,27 +13,16 @@ from jax.test_util import check_grads
 from dd_jax.kernels.dense import dense_kernel, relu_moments
 from dd_jax.types import UserError
 
+pytestmark = pytest.mark.usefixtures('quick_compiler')
+
+
 DIM = 6
-
-
-@pytest.fixture(autouse=True)
-def quick_compiler():
-  """Compiling is the cost here, and the algebra is what is checked."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 @pytest.fixture
 def optimised():
   """The compiler as users have it."""
   jax.config.update('jax_disable_most_optimizations', False)
-
-
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
 
 
 def points(n: int, seed: int = 0, dim: int = DIM) -> np.ndarray:

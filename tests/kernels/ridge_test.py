@@ -9,21 +9,10 @@ from dd_jax.kernels.dense import dense_kernel
 from dd_jax.kernels.ridge import Ridge, predict, solve
 from dd_jax.types import UserError
 
+pytestmark = pytest.mark.usefixtures('quick_compiler')
+
+
 RIDGES = [Ridge(1e-3, 'trace'), Ridge(0.05, 'absolute')]
-
-
-@pytest.fixture(autouse=True)
-def quick_compiler():
-  """Compiling is the cost here, and the algebra is what is checked."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

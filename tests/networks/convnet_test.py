@@ -10,19 +10,7 @@ from dd_jax.networks import Network, convnet, frepo_convnet
 from dd_jax.networks.convnet import checked_depth
 from dd_jax.types import UserError
 
-
-@pytest.fixture(autouse=True)
-def quick_compiler():
-  """Compiling is the cost here, and the algebra is what is checked."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
+pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 
 def images(*shape: int, seed: int = 0) -> jax.Array:

@@ -16,25 +16,14 @@ from jax.test_util import check_grads
 
 from dd_jax.networks.convolution import conv3x3, conv3x3_im2col
 
+pytestmark = pytest.mark.usefixtures('quick_compiler')
+
+
 Convolution = Callable[[jax.Array, jax.Array], jax.Array]
 
 OURS = {'closed': conv3x3, 'im2col': conv3x3_im2col}
 # Few channels take one wide matrix product, many take nine narrow ones.
 CHANNELS = [(3, 4), (17, 2)]
-
-
-@pytest.fixture(autouse=True)
-def quick_compiler():
-  """Compiling is the cost here, and the algebra is what is checked."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
 
 
 def reference(x: jax.Array, w: jax.Array) -> jax.Array:
