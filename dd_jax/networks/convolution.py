@@ -27,6 +27,7 @@ from jax.interpreters import ad, batching, mlir
 _SIZE = 3
 _LAYOUT = ('NHWC', 'HWIO', 'NHWC')
 _FEW_CHANNELS = 16  # below this one wide matmul beats nine narrow ones
+_SMALL = 1_500_000  # multiply-adds below which a convolution call is overhead
 _ACCELERATORS = ('cuda', 'rocm', 'tpu')
 
 
@@ -62,6 +63,12 @@ def _native(x: jax.Array, w: jax.Array) -> jax.Array:
   return lax.conv_general_dilated(
     x, w, (1, 1), 'SAME', dimension_numbers=_LAYOUT
   )
+
+
+def _on_cpu(x: jax.Array, w: jax.Array) -> jax.Array:
+  """The native convolution, or a matrix product where it is mostly overhead."""
+  small = x.size * w.size // x.shape[-1] < _SMALL
+  return conv3x3_im2col(x, w) if small else _native(x, w)
 
 
 def _native_kernel_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
@@ -164,7 +171,7 @@ def _kernel_gradient_shape(x: Any, g: Any) -> tuple[int, ...]:
 
 
 conv3x3_p, _conv_batched_p = _primitive(
-  'conv3x3', _conv_shape, _native, _native
+  'conv3x3', _conv_shape, _on_cpu, _native
 )
 kernel_gradient_p, _kernel_gradient_batched_p = _primitive(
   'conv3x3_kernel_gradient',

@@ -14,9 +14,17 @@ import pytest
 from jax import export, lax
 from jax.test_util import check_grads
 
+from dd_jax.networks import convolution
 from dd_jax.networks.convolution import conv3x3, conv3x3_im2col
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
+pytestmark = pytest.mark.usefixtures('quick_compiler', 'as_if_large')
+SMALL = convolution._SMALL
+
+
+@pytest.fixture
+def as_if_large(monkeypatch):
+  """Tiny arrays take the path of large ones on a CPU."""
+  monkeypatch.setattr(convolution, '_SMALL', 0)
 
 
 Convolution = Callable[[jax.Array, jax.Array], jax.Array]
@@ -254,6 +262,15 @@ def test_a_training_loop_on_cpu_has_only_3x3_windows():
     module = stablehlo(through_training(conv3x3), 'cpu', *args)
     assert 'stablehlo.while' in module
     assert {window for window, _ in convolutions(module)} == {(3, 3)}
+
+
+def test_a_tiny_convolution_on_cpu_is_a_matrix_product(monkeypatch):
+  """Calling Eigen's convolution costs more than the arithmetic there."""
+  monkeypatch.setattr(convolution, '_SMALL', SMALL)
+  assert not convolutions(stablehlo(conv3x3, 'cpu', *pair()))
+  x, w = jnp.zeros((8, 32, 32, 16)), jnp.zeros((3, 3, 16, 32))
+  assert convolutions(stablehlo(conv3x3, 'cpu', x, w)) == [((3, 3), 1)]
+  assert convolutions(stablehlo(conv3x3, 'cuda', *pair()))
 
 
 @pytest.mark.parametrize('platform', ['cuda', 'rocm', 'tpu'])
