@@ -28,14 +28,12 @@ class State(NamedTuple):
     constants: what decoding needs and nothing moves.
     opt_state: of the outer optimiser.
     models: of the model source; `()` where there is none.
-    average: running average of `params`, or `()`.
   """
 
   params: PyTree
   constants: PyTree
   opt_state: PyTree = ()
   models: PyTree = ()
-  average: PyTree = ()
 
 
 class Distiller(NamedTuple):

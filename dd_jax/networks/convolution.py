@@ -10,7 +10,7 @@ primitives are closed under any mix of forward and reverse mode. On a CPU the
 kernel gradient becomes matrix products: XLA's own kernel-gradient convolution
 is slow there, and some fifty times slower inside a compiled loop.
 
-This is the one file that touches `jax.extend` and `jax.interpreters`.
+This is the one file of ours that builds on `jax.extend` and `jax.interpreters`.
 """
 
 import functools
