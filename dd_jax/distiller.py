@@ -28,12 +28,14 @@ class State(NamedTuple):
     constants: what decoding needs and nothing moves.
     opt_state: of the outer optimiser.
     models: of the model source; `()` where there is none.
+    average: moving average of `params['data']`; `()` where there is none.
   """
 
   params: PyTree
   constants: PyTree
   opt_state: PyTree = ()
   models: PyTree = ()
+  average: PyTree = ()
 
 
 class Distiller(NamedTuple):
@@ -93,6 +95,24 @@ class Budget(NamedTuple):
 
 Loss = Callable[[Learned, PyTree, Context], tuple[jax.Array, Metrics]]
 Advance = Callable[[Learned, PyTree, Context], Model]
+Decode = Callable[[PyTree], Learned]
+Gradient = Callable[
+  [Loss, Decode, PyTree, PyTree, Context],
+  tuple[tuple[jax.Array, Metrics], PyTree],
+]
+
+
+def value_and_gradient(
+  loss: Loss, decode: Decode, params: PyTree, batch: PyTree, context: Context
+) -> tuple[tuple[jax.Array, Metrics], PyTree]:
+  """The gradient of `loss` in `params`: `((value, metrics), gradient)`."""
+  objective = lambda p: loss(decode(p), batch, context)
+  return jax.value_and_grad(objective, has_aux=True)(params)
+
+
+def only_data(learned: Learned) -> DistilledData:
+  """Images and labels; whatever else was learned is for the method alone."""
+  return DistilledData(*learned.data)
 
 
 def from_loss(
@@ -105,6 +125,9 @@ def from_loss(
   extra_optimizer: optax.GradientTransformation | None = None,
   models: ModelSource | None = None,
   advance: Advance | None = None,
+  average: float = 0.0,
+  gradient: Gradient = value_and_gradient,
+  deliver: Callable[[Learned], DistilledData] = only_data,
 ) -> Distiller:
   """Builds a method whose update is a gradient step on a loss.
 
@@ -120,6 +143,12 @@ def from_loss(
     advance: `(learned, batch, context) -> Model`: how that network moves on
       after the step; skipped for a member about to retire. Without it, its age
       grows by one.
+    average: decay of a moving average of what the parameterization learns,
+      which then is what `distilled` decodes; 0 for none.
+    gradient: replaces the gradient of `loss`, where the update follows
+      something else: `(loss, decode, params, batch, context) -> ((value,
+      metrics), gradient)`, with the tree of `params`.
+    deliver: makes the distilled set of what was learned.
   """
   optimizers = {
     'data': optimizer,
@@ -138,7 +167,8 @@ def from_loss(
     params = {'data': data, 'extra': {} if extra is None else extra}
     params, constants = fresh_buffers((params, constants))
     members = models.init(k_models, source) if models else ()
-    return State(params, constants, transform.init(params), members)
+    mean = fresh_buffers(params['data']) if average else ()
+    return State(params, constants, transform.init(params), members, mean)
 
   def update(
     key: Key, step: jax.Array, state: State, batch: PyTree
@@ -146,16 +176,14 @@ def from_loss(
     k_pick, k_loss, k_advance, k_put = jax.random.split(key, 4)
     slot, model = models.pick(k_pick, state.models) if models else (0, None)
 
-    def objective(params: PyTree) -> tuple[jax.Array, Metrics]:
-      learned = decode(params, state.constants)
-      return loss(learned, batch, Context(k_loss, step, model))
-
-    (value, metrics), gradient = jax.value_and_grad(objective, has_aux=True)(
-      state.params
+    (value, metrics), change = gradient(
+      loss,
+      lambda params: decode(params, state.constants),
+      state.params,
+      batch,
+      Context(k_loss, step, model),
     )
-    updates, opt_state = transform.update(
-      gradient, state.opt_state, state.params
-    )
+    updates, opt_state = transform.update(change, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     members = state.models
     if models and model is not None:
@@ -166,13 +194,19 @@ def from_loss(
         lambda: move(learned, batch, Context(k_advance, step, model)),
       )
       members = models.put(k_put, members, slot, moved)
-    metrics = {'loss': value, 'grad_norm': optax.tree.norm(gradient), **metrics}
-    return state._replace(
-      params=params, opt_state=opt_state, models=members
-    ), metrics
+    metrics = {'loss': value, 'grad_norm': optax.tree.norm(change), **metrics}
+    mean = jax.tree.map(
+      lambda m, p: average * m + (1 - average) * p,
+      state.average,
+      params['data'] if average else (),
+    )
+    return State(params, state.constants, opt_state, members, mean), metrics
 
   def distilled(state: State) -> DistilledData:
-    return DistilledData(*decode(state.params, state.constants).data)
+    params = state.params
+    if average:
+      params = {**params, 'data': state.average}
+    return deliver(decode(params, state.constants))
 
   return Distiller(init, sample, update, distilled)
 

@@ -51,7 +51,6 @@ class Result(NamedTuple):
 
   Attributes:
     data: the best by validation, or the last where there is none.
-    start: what `init` made, for the report.
     start: what `init` made, before the first step.
     state: the last.
     step: finished outer steps.

@@ -5,6 +5,7 @@ plain state, so the pool is checkpointed, sharded and drawn from inside
 compiled code like any other array.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,6 +34,35 @@ class ModelSource(NamedTuple):
   pick: Callable[[Key, PyTree], tuple[jax.Array | int, Model]]
   put: Callable[[Key, PyTree, jax.Array | int, Model], PyTree]
   retiring: Callable[[Model], jax.Array]
+
+
+def fresh(
+  network: Network,
+  optimizer: optax.GradientTransformation,
+  *,
+  count: int = 1,
+) -> ModelSource:
+  """Untrained networks, drawn anew each step.
+
+  Args:
+    network: the learner.
+    optimizer: whose state each carries.
+    count: networks a step; above 1 they come stacked on a leading axis.
+  """
+  one = functools.partial(fresh_model, network, optimizer)
+
+  def pick(key: Key, models: PyTree) -> tuple[int, Model]:
+    del models
+    if count == 1:
+      return 0, one(key)
+    return 0, jax.lax.map(one, jax.random.split(key, count))
+
+  return ModelSource(
+    init=lambda key, source: (),
+    pick=pick,
+    put=lambda key, models, slot, model: models,
+    retiring=lambda model: jnp.asarray(True),  # spends no step on it
+  )
 
 
 def pool(

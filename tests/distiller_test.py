@@ -10,7 +10,7 @@ from dd_jax.distiller import Budget, State, budget, fresh_buffers, from_loss
 from dd_jax.models import ModelSource
 from dd_jax.parameterization import Parameterization
 from dd_jax.training import Model
-from dd_jax.types import LabeledData
+from dd_jax.types import DistilledData, LabeledData
 
 KEY = jax.random.key(0)
 STEP = jnp.int32(0)
@@ -163,3 +163,32 @@ def test_budget(extra):
     models=jnp.ones(100),
   )
   assert budget(state) == Budget(floats=15, bytes=4 * (12 + 4 + 3))
+
+
+def test_average_follows_what_is_learned_and_is_delivered():
+  method = make(average=0.75)
+  state, _ = once(method)
+  # From 3 the step leads to 2; the average goes a quarter of the way.
+  np.testing.assert_allclose(state.params['data']['image'], 2.0, rtol=1e-6)
+  np.testing.assert_allclose(state.average['image'], 2.75, rtol=1e-6)
+  np.testing.assert_allclose(method.distilled(state).image, 5.5, rtol=1e-6)
+
+
+def test_gradient_replaces_that_of_the_loss():
+  def ones(loss, decode, params, batch, context):
+    result = loss(decode(params), batch, context)
+    return result, jax.tree.map(jnp.ones_like, params)
+
+  state, metrics = once(make(gradient=ones))
+  assert metrics['loss'] == 25
+  np.testing.assert_allclose(state.params['data']['image'], 2.9, rtol=1e-6)
+
+
+def test_deliver_says_what_else_a_learner_must_know():
+  method = make(
+    extra={'factor': jnp.float32(2)},
+    deliver=lambda learned: DistilledData(
+      *learned.data, step_size=learned.extra['factor']
+    ),
+  )
+  assert method.distilled(method.init(KEY, None)).step_size == 2

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax.models import ModelSource, pool
+from dd_jax.models import ModelSource, fresh, pool
 from dd_jax.networks import frepo_convnet, mlp
 from dd_jax.training import Model
 
@@ -149,3 +149,27 @@ def test_state_keeps_its_types_under_put_and_no_type_is_weak():
   for a, b in zip(jax.tree.leaves(models), jax.tree.leaves(after), strict=True):
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
     assert not a.weak_type and not b.weak_type
+
+
+def test_fresh_networks_depend_on_the_key_alone():
+  source = fresh(mlp((2, 2, 1), 3, width=4), optax.sgd(0.1))
+  assert source.init(jax.random.key(0), None) == ()
+  slot, model = source.pick(jax.random.key(1), ())
+  again = source.pick(jax.random.key(1), ())[1]
+  other = source.pick(jax.random.key(2), ())[1]
+  leaves = lambda m: np.concatenate(
+    [np.ravel(x) for x in jax.tree.leaves(m.variables)]
+  )
+  np.testing.assert_array_equal(leaves(model), leaves(again))
+  assert np.any(leaves(model) != leaves(other))
+  assert model.age == 0
+  assert source.put(jax.random.key(3), (), slot, model) == ()
+
+
+def test_several_fresh_networks_are_stacked_and_differ():
+  _, models = fresh(mlp((2, 2, 1), 3, width=4), optax.sgd(0.1), count=3).pick(
+    jax.random.key(1), ()
+  )
+  kernel = jax.tree.leaves(models.variables)[-1]
+  assert models.age.shape == (3,) and kernel.shape[0] == 3
+  assert np.any(kernel[0] != kernel[1])
