@@ -58,12 +58,16 @@ COMMON: Config = {
     'learning_rate': 1e-2,
     'schedule': 'constant',
     'final': 0.0,
+    'momentum': 0.0,  # this and the next for sgd alone
+    'weight_decay': 0.0,
   },
   'inner_optimizer': {
     'name': 'adam',
     'learning_rate': 3e-4,
     'schedule': 'constant',
     'final': 0.0,
+    'momentum': 0.0,
+    'weight_decay': 0.0,
   },
   'augment': 'none',
   'evaluation': {
@@ -93,6 +97,7 @@ _OPTIMIZERS = {
   'sgd': optax.sgd,
 }
 _PLAIN = (int, float, bool, str)
+_HALVINGS = (0.6, 0.8, 0.9)  # where the rate halves, of all steps (CAFE)
 
 
 class Setting(NamedTuple):
@@ -226,11 +231,35 @@ def build_optimizer(
     'cosine': lambda: optax.cosine_decay_schedule(
       rate, max(1, num_steps), section['final']
     ),
+    'halving': lambda: optax.piecewise_constant_schedule(
+      rate, {int(share * num_steps): 0.5 for share in _HALVINGS}
+    ),
   }
   check_name('optimizer.schedule', section['schedule'], schedules)
   if not rate > 0:
     raise UserError(f'optimizer.learning_rate={rate}: must be above 0')
-  return _OPTIMIZERS[section['name']](schedules[section['schedule']]())
+  schedule = schedules[section['schedule']]()
+  if section['name'] == 'sgd':
+    return _sgd(schedule, section['momentum'], section['weight_decay'])
+  for field in ('momentum', 'weight_decay'):
+    if section[field]:
+      raise UserError(
+        f'optimizer.{field}={section[field]}: only sgd has one, not '
+        f'{section["name"]}'
+      )
+  return _OPTIMIZERS[section['name']](schedule)
+
+
+def _sgd(
+  schedule: optax.ScalarOrSchedule, momentum: float, weight_decay: float
+) -> optax.GradientTransformation:
+  """SGD as PyTorch has it: the decay is part of the gradient."""
+  if not 0 <= momentum < 1:
+    raise UserError(f'optimizer.momentum={momentum}: allowed are 0 to below 1')
+  sgd = optax.sgd(schedule, momentum or None)
+  if not weight_decay:
+    return sgd
+  return optax.chain(optax.add_decayed_weights(weight_decay), sgd)
 
 
 def build_augment(text: str) -> Augment | None:

@@ -204,13 +204,53 @@ def test_a_ridge_keeps_its_rule():
   assert made == Ridge(0.25, 'absolute')
 
 
+SGD = {
+  'name': 'sgd',
+  'learning_rate': 2.0,
+  'schedule': 'cosine',
+  'final': 0.1,
+  'momentum': 0.0,
+  'weight_decay': 0.0,
+}
+
+
+def sgd_steps(count, **changes):
+  """Updates for a gradient and a parameter of 1."""
+  optimizer = recipe.build_optimizer({**SGD, **changes}, 10)
+  one = jnp.ones(())
+  state, steps = optimizer.init(one), []
+  for _ in range(count):
+    step, state = optimizer.update(one, state, one)
+    steps.append(-float(step))
+  return steps
+
+
+def test_sgd_is_pytorchs():
+  """v <- m v + (g + d p); p <- p - lr v."""
+  found = sgd_steps(3, schedule='constant', momentum=0.5, weight_decay=0.25)
+  np.testing.assert_allclose(found, [2.5, 3.75, 4.375])
+
+
+def test_halving_schedule():
+  found = sgd_steps(10, schedule='halving')
+  np.testing.assert_allclose(found, [2] * 6 + [1, 1, 0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+  'changes, words',
+  [
+    ({'momentum': 1.0}, 'momentum=1.0'),
+    ({'name': 'adam', 'momentum': 0.5}, 'momentum=0.5: only sgd'),
+    ({'name': 'lamb', 'weight_decay': 0.1}, 'weight_decay=0.1: only sgd'),
+  ],
+)
+def test_refuses_a_momentum_without_a_use(changes, words):
+  with pytest.raises(UserError, match=words):
+    recipe.build_optimizer({**SGD, **changes}, 10)
+
+
 def test_schedule():
-  section = {
-    'name': 'sgd',
-    'learning_rate': 2.0,
-    'schedule': 'cosine',
-    'final': 0.1,
-  }
+  section = SGD
   optimizer = recipe.build_optimizer(section, 10)
   one = jnp.ones(())
   state = optimizer.init(one)

@@ -337,6 +337,8 @@ def test_published_settings():
     'learning_rate': 3e-4,
     'schedule': 'cosine',
     'final': 0.1,
+    'momentum': 0.0,
+    'weight_decay': 0.0,
   }
   assert config['optimizer'] == lamb
   assert config['inner_optimizer']['name'] == 'adam'
