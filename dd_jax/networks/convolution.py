@@ -27,6 +27,7 @@ from jax.interpreters import ad, batching, mlir
 _SIZE = 3
 _LAYOUT = ('NHWC', 'HWIO', 'NHWC')
 _FEW_CHANNELS = 16  # below this one wide matmul beats nine narrow ones
+_WRITTEN_OUT = 8  # members of a batch
 _SMALL = 1_500_000  # multiply-adds below which a convolution call is overhead
 _ACCELERATORS = ('cuda', 'rocm', 'tpu')
 
@@ -91,10 +92,15 @@ def _flip(w: jax.Array) -> jax.Array:
   return w[::-1, ::-1].swapaxes(2, 3)
 
 
-def _unrolled(
+def _one_by_one(
   function: Callable[..., jax.Array], *args: jax.Array
 ) -> jax.Array:
-  """Maps over the leading axis in a loop written out, not as a batch."""
+  """Maps over the leading axis in a loop, not as a batch.
+
+  A short loop is written out; a long one would make a long program.
+  """
+  if args[0].shape[0] > _WRITTEN_OUT:
+    return lax.map(lambda each: function(*each), args)
   return jnp.stack([function(*each) for each in zip(*args, strict=True)])
 
 
@@ -115,11 +121,14 @@ def _primitive(
   shape: Callable[[Any, Any], tuple[int, ...]],
   on_cpu: Callable[..., jax.Array],
   elsewhere: Callable[..., jax.Array],
+  folds: bool = False,
 ) -> tuple[Primitive, Primitive]:
   """Makes a bilinear primitive and its batched form (leading axis `m`).
 
   Both choose their lowering by platform: a grouped convolution is what an
-  accelerator wants of a batch and six times too slow on a CPU.
+  accelerator wants of a batch and six times too slow on a CPU. Where it `folds`
+  and the second argument is shared, a batch of images is just more images: the
+  per-class gradients of one network take no batched form.
   """
   single, batched = Primitive(name), Primitive(f'{name}_batched')
 
@@ -143,11 +152,13 @@ def _primitive(
   register(
     batched,
     abstract_batched,
-    functools.partial(_unrolled, on_cpu),
+    functools.partial(_one_by_one, on_cpu),
     jax.vmap(elsewhere),
   )
 
   def batch(args: Any, dims: Any) -> tuple[jax.Array, int]:
+    if folds and dims[1] is None:
+      return _folded(single, *args, dims[0])
     return batched.bind(*_lead(args, dims)), 0
 
   def batch_again(args: Any, dims: Any) -> tuple[jax.Array, int]:
@@ -162,6 +173,15 @@ def _primitive(
   return single, batched
 
 
+def _folded(
+  conv: Primitive, x: jax.Array, w: jax.Array, axis: int
+) -> tuple[jax.Array, int]:
+  """Joins the batch axis to the images, behind an axis that may be split."""
+  x = jnp.moveaxis(x, axis, 1)
+  y = conv.bind(x.reshape(-1, *x.shape[2:]), w)
+  return y.reshape(*x.shape[:2], *y.shape[1:]), 1
+
+
 def _conv_shape(x: Any, w: Any) -> tuple[int, ...]:
   return (*x[:3], w[3])
 
@@ -171,7 +191,7 @@ def _kernel_gradient_shape(x: Any, g: Any) -> tuple[int, ...]:
 
 
 conv3x3_p, _conv_batched_p = _primitive(
-  'conv3x3', _conv_shape, _on_cpu, _native
+  'conv3x3', _conv_shape, _on_cpu, _native, folds=True
 )
 kernel_gradient_p, _kernel_gradient_batched_p = _primitive(
   'conv3x3_kernel_gradient',
