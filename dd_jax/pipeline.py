@@ -16,11 +16,11 @@ import numpy as np
 
 from dd_jax import artifact, distiller, driver, recipe, report
 from dd_jax.artifact import Artifact
+from dd_jax.cache import Cache
 from dd_jax.checkpoint import Checkpointer
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
-from dd_jax.evaluation.cache import Cache
 from dd_jax.evaluation.protocols import Score
 from dd_jax.interrupt import Stop, interruptible
 from dd_jax.parameterization.starts import check_counts
@@ -89,8 +89,9 @@ def run(
   finished = workdir.finished(identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
-  prepared = prepare(dataset, config['preprocessing'])
-  scorer = Scorer(config, prepared, Cache(), mesh)
+  cache = Cache()
+  prepared = prepare(dataset, config['preprocessing'], cache=cache)
+  scorer = Scorer(config, prepared, cache, mesh)
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:

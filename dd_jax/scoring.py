@@ -9,10 +9,10 @@ from typing import Any
 import jax
 
 from dd_jax import driver, recipe
+from dd_jax.cache import Cache
 from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
-from dd_jax.evaluation.cache import Cache
 from dd_jax.evaluation.features import trained_features
 from dd_jax.evaluation.protocols import (
   Protocol,

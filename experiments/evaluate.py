@@ -10,9 +10,9 @@ from typing import Any
 from absl import flags
 
 from dd_jax import artifact, pipeline, recipe
+from dd_jax.cache import Cache
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
-from dd_jax.evaluation.cache import Cache
 from dd_jax.files import write_json
 from dd_jax.interrupt import interruptible
 from dd_jax.scoring import Scorer

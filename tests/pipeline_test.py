@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dd_jax import artifact, pipeline, recipe
+from dd_jax.cache import Cache
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.prepare import prepare
-from dd_jax.evaluation.cache import Cache
 from dd_jax.scoring import Scorer
 from dd_jax.types import UserError
 from dd_jax.workdir import Workdir

@@ -1,14 +1,17 @@
 """From a data set to sources in model space."""
 
+import io
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from dd_jax.cache import Cache
 from dd_jax.data import dataset as datasets
-from dd_jax.data import fitting, source
+from dd_jax.data import fitting, preprocess, source
 from dd_jax.data.preprocess import Preprocessing
 
+_CACHE_VERSION = 1
 BUDGET_BYTES = 4 << 30
 _CHUNK_BYTES = 64 << 20
 
@@ -36,6 +39,7 @@ def prepare(
   recipe: str | Preprocessing = 'standardise',
   *,
   budget_bytes: int = BUDGET_BYTES,
+  cache: Cache | None = None,
 ) -> Prepared:
   """Fits a preprocessing and puts the data where they are fast to take.
 
@@ -48,6 +52,7 @@ def prepare(
     dataset: the data set.
     recipe: one of `fitting.NAMES`, or one fitted before: an artefact's.
     budget_bytes: the most device memory for all three splits together.
+    cache: where fits that take long are kept, or None.
 
   Raises:
     UserError: there is no such recipe, or it does not suit these images.
@@ -55,9 +60,7 @@ def prepare(
   if isinstance(recipe, Preprocessing):
     preprocessing = recipe
   else:
-    preprocessing = fitting.fit(
-      recipe, dataset.train.image, dataset=dataset.name
-    )
+    preprocessing = _fitted(dataset, recipe, cache)
   fits = resident_bytes(dataset, preprocessing) <= budget_bytes
   place = _resident if fits else _hosted
   train, validation, test = (
@@ -65,6 +68,36 @@ def prepare(
     for arrays in (dataset.train, dataset.validation, dataset.test)
   )
   return Prepared(train, validation, test, preprocessing, dataset)
+
+
+def _fitted(
+  dataset: datasets.Dataset, recipe: str, cache: Cache | None
+) -> Preprocessing:
+  """Fits `recipe`, or finds it in the cache; only whitening is kept there."""
+  identity = {
+    'version': _CACHE_VERSION,
+    'preprocessing': recipe,
+    'provenance': dataset.provenance,
+    'shape': dataset.train.image.shape,
+  }
+  held = _read(cache.get(identity)) if cache else None
+  if held is not None:
+    return held
+  fitted = fitting.fit(recipe, dataset.train.image, dataset=dataset.name)
+  if cache and fitted.zca is not None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **preprocess.to_arrays(fitted))  # type: ignore[arg-type]
+    cache.put(identity, buffer.getvalue())
+  return fitted
+
+
+def _read(content: bytes | None) -> Preprocessing | None:
+  """A fit as it was cached, or None where it is absent or damaged."""
+  try:
+    with np.load(io.BytesIO(content or b''), allow_pickle=False) as file:
+      return preprocess.from_arrays({k: file[k] for k in file.files})
+  except Exception:  # damaged archives raise almost anything
+    return None
 
 
 def resident_bytes(

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dd_jax.cache import Cache
 from dd_jax.data import sampling
 from dd_jax.data.source import HostSource, Source
-from dd_jax.evaluation.cache import Cache
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import Network
 from dd_jax.training import (

@@ -3,7 +3,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dd_jax.data import dataset, fitting, load, prepare, source
+from dd_jax.cache import Cache
+from dd_jax.data import (
+  dataset,
+  fitting,
+  load,
+  prepare,
+  preprocess,
+  source,
+)
 
 
 @pytest.fixture(scope='module')
@@ -108,3 +116,28 @@ def test_prepared_sources_pass_through_jit():
 
   taken = run(made.train, jnp.arange(5))
   np.testing.assert_allclose(taken.image, _all(made.train).image[:5], atol=1e-6)
+
+
+def test_whitening_is_fitted_once(colour, tmp_path, monkeypatch):
+  cache = Cache(tmp_path)
+  first = prepare.prepare(colour, 'kip', cache=cache)
+  monkeypatch.setattr(fitting, 'fit', None)
+  again = prepare.prepare(colour, 'kip', cache=cache)
+  want = preprocess.to_arrays(first.preprocessing)
+  found = preprocess.to_arrays(again.preprocessing)
+  assert found.keys() == want.keys()
+  for name, array in want.items():
+    np.testing.assert_array_equal(found[name], array)
+  np.testing.assert_array_equal(_all(first.test).image, _all(again.test).image)
+
+
+def test_a_damaged_or_other_fit_is_made_anew(colour, tmp_path):
+  cache = Cache(tmp_path)
+  first = prepare.prepare(colour, 'kip', cache=cache)
+  (file,) = tmp_path.iterdir()
+  file.write_bytes(file.read_bytes()[:100])
+  again = prepare.prepare(colour, 'kip', cache=cache)
+  np.testing.assert_array_equal(_all(first.test).image, _all(again.test).image)
+  prepare.prepare(colour, 'standardise', cache=cache)
+  prepare.prepare(colour, 'kornia', cache=cache)
+  assert len(list(tmp_path.iterdir())) == 2  # only whitening is kept

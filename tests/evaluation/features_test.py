@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from dd_jax.cache import Cache
 from dd_jax.data.source import HostSource, resident
 from dd_jax.evaluation import features as module
-from dd_jax.evaluation.cache import Cache
 from dd_jax.evaluation.features import trained_features
 from dd_jax.networks import NETWORKS
 

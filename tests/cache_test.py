@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from dd_jax.evaluation.cache import Cache, default_directory
+from dd_jax.cache import Cache, default_directory
 
 KEY = {'selection': 'random', 'ipc': 10, 'network': {'width': 4}}
 

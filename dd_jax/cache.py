@@ -1,4 +1,4 @@
-"""Scores and networks that are paid for once.
+"""Scores, networks and whitenings that are paid for once.
 
 A small folder of files named by a hash of what they depend on; any of them may
 be deleted at any time.
