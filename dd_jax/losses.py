@@ -1,7 +1,9 @@
-"""Losses between predictions and labels."""
+"""Losses between predictions and labels, and between embeddings."""
 
 import jax
 import jax.numpy as jnp
+
+from dd_jax.types import Key
 
 
 def squared_error(prediction: jax.Array, label: jax.Array) -> jax.Array:
@@ -14,16 +16,110 @@ def soft_cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
   return -jnp.sum(label * jax.nn.log_softmax(logits), -1)
 
 
-def label_margin(label: jax.Array) -> jax.Array:
+def label_margin(label: jax.Array, cap: float = 1.0) -> jax.Array:
   """FRePo's margin term: minus the gap of the two largest labels, capped.
 
-  `mean_i -min(top1_i - top2_i, 1/k)`, a scalar (arXiv 2206.00719).
+  `mean_i -min(top1_i - top2_i, cap/k)`, a scalar (arXiv 2206.00719; RCIG caps
+  at half of that).
   """
   top = jax.lax.top_k(label, 2)[0]
-  return -jnp.mean(jnp.minimum(top[:, 0] - top[:, 1], 1 / label.shape[-1]))
+  limit = cap / label.shape[-1]
+  return -jnp.mean(jnp.minimum(top[:, 0] - top[:, 1], limit))
 
 
 def accuracy(prediction: jax.Array, label: jax.Array) -> jax.Array:
   """Share of examples whose largest prediction is their largest label."""
   hit = jnp.argmax(prediction, -1) == jnp.argmax(label, -1)
   return jnp.mean(hit.astype(jnp.float32))
+
+
+# Distances between two clouds of embeddings, real `x [n, d]` and synthetic
+# `y [m, d]`. All are squared discrepancies, zero for equal distributions.
+
+BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""M3D's five Gaussians, in units of the mean squared distance."""
+
+
+def squared_gap(x: jax.Array, y: jax.Array) -> jax.Array:
+  """Sum of squared differences of two arrays of one shape: a scalar."""
+  return jnp.sum((x - y) ** 2)
+
+
+def mean_discrepancy(x: jax.Array, y: jax.Array) -> jax.Array:
+  """`|mean x - mean y|^2`: DM's (arXiv 2110.04181), the linear kernel's."""
+  return squared_gap(x.mean(0), y.mean(0))
+
+
+def gaussian_discrepancy(x: jax.Array, y: jax.Array) -> jax.Array:
+  r"""M3D's maximum mean discrepancy, a scalar (arXiv 2312.15927).
+
+  With :math:`k(d) = \sum_w \exp(-d^2 / (w h))` over `BANDWIDTHS` and `h` the
+  mean squared distance between two points of the pool (no gradient to it):
+  `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, equal points included. For a
+  large `h` it tends to `mean_discrepancy` times `2 / h * sum(1 / w)`.
+  """
+  distance = _pooled_distances(x, y)
+  scaled = distance / _mean_distance(distance)
+  kernel = sum(jnp.exp(-scaled / w) for w in BANDWIDTHS)
+  n = x.shape[0]
+  within = jnp.mean(kernel[:n, :n]) + jnp.mean(kernel[n:, n:])
+  return within - 2 * jnp.mean(kernel[:n, n:])
+
+
+def fourier_discrepancy(
+  key: Key, x: jax.Array, y: jax.Array, frequencies: int = 4096
+) -> jax.Array:
+  r"""`gaussian_discrepancy` by random frequencies, a scalar.
+
+  The mean over frequencies `t` of :math:`|\phi_x(t) - \phi_y(t)|^2`, where
+  :math:`\phi` is the empirical characteristic function; unbiased, and linear in
+  the number of points (NCFM, arXiv 2502.20653, compares the same functions).
+  """
+  k_width, k_direction = jax.random.split(key)
+  spread = _mean_distance(_pooled_distances(x, y))
+  width = jax.random.choice(
+    k_width, jnp.asarray(BANDWIDTHS, x.dtype), (frequencies,)
+  )
+  direction = jax.random.normal(k_direction, (x.shape[1], frequencies), x.dtype)
+  frequency = direction * jnp.sqrt(2 / (width * spread))
+  gap = [
+    jnp.mean(wave(_product(x, frequency)), 0)
+    - jnp.mean(wave(_product(y, frequency)), 0)
+    for wave in (jnp.cos, jnp.sin)
+  ]
+  return len(BANDWIDTHS) * jnp.mean(gap[0] ** 2 + gap[1] ** 2)
+
+
+def attention_map(activation: jax.Array, power: int = 4) -> jax.Array:
+  """DataDAM's spatial attention of `[n, h, w, c]`: `[n, h * w]`.
+
+  Sums `|activation|^power` over channels and scales each map to length 1; a map
+  that is zero everywhere stays zero (arXiv 2310.00093).
+  """
+  attention = jnp.sum(jnp.abs(activation) ** power, -1)
+  attention = attention.reshape(attention.shape[0], -1)
+  length = jnp.sum(attention**2, -1, keepdims=True)
+  tiny = jnp.finfo(attention.dtype).tiny
+  return attention * jax.lax.rsqrt(jnp.maximum(length, tiny))
+
+
+def _product(x: jax.Array, y: jax.Array) -> jax.Array:
+  return jnp.matmul(x, y, precision=jax.lax.Precision.HIGHEST)
+
+
+def _pooled_distances(x: jax.Array, y: jax.Array) -> jax.Array:
+  """Squared distances between all points of both: `[n + m, n + m]`."""
+  points = jnp.concatenate([x, y])
+  norm = jnp.sum(points**2, -1)
+  distance = norm[:, None] + norm[None] - 2 * _product(points, points.T)
+  # Rounding leaves the diagonal and duplicates a little off zero.
+  return jnp.maximum(distance, 0)
+
+
+def _mean_distance(distance: jax.Array) -> jax.Array:
+  """Mean off the diagonal; no gradient."""
+  n = distance.shape[0]
+  mean = jnp.sum(distance) / (n * (n - 1))
+  return jax.lax.stop_gradient(
+    jnp.maximum(mean, jnp.finfo(distance.dtype).tiny)
+  )

@@ -17,13 +17,13 @@ import optax
 from dd_jax.data import sampling
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
-from dd_jax.distiller import Context, Distiller, Learned, State, from_loss
+from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
 from dd_jax.losses import accuracy, label_margin, squared_error
-from dd_jax.models import pool
+from dd_jax.methods.pooled import pooled
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.training import Batch, Model, epochs, map_chunks, train, train_step
+from dd_jax.training import Model, map_chunks
 from dd_jax.types import Key, LabeledData, Metrics
 
 _CENTRED = LabelEncoding('centred')
@@ -62,7 +62,6 @@ def frepo(
     inner_batch_size: support images in one inner step, at most.
     inner_steps: steps that the network in use takes after an outer step.
   """
-  inner_optimizer = inner_optimizer or optax.adam(3e-4)
 
   def features(model: Model, image: jax.Array) -> jax.Array:
     return network.apply(model.variables, image)[0].features
@@ -72,7 +71,7 @@ def frepo(
   ) -> tuple[jax.Array, Metrics]:
     model = context.model
     assert model is not None
-    support = _with_flips(learned.data) if flip else learned.data
+    support = with_flips(learned.data) if flip else learned.data
     prediction, raised = feature_regression(
       lambda image: features(model, image), support, batch.image, ridge
     )
@@ -86,50 +85,28 @@ def frepo(
     }
     return error + margin * gap, metrics
 
-  def advance(learned: Learned, batch: LabeledData, context: Context) -> Model:
-    del batch
-    model = context.model
-    assert model is not None
-    batches, _ = epochs(context.key, learned.data, inner_batch_size)
-    for i in range(inner_steps):
-      model = one_step(model, batches(jnp.asarray(i)))
-    return model
-
-  def one_step(model: Model, batch: Batch) -> Model:
-    return train_step(network, inner_optimizer, squared_error, model, batch)
-
   def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
     del step
     return sampling.uniform(key, source, batch_size)
 
-  models = pool(network, inner_optimizer, size=pool_size, max_age=max_age)
-  base = from_loss(
-    parameterization,
-    optimizer,
-    loss,
-    sample=sample,
-    models=models,
-    advance=advance,
+  members = pooled(
+    network,
+    inner_optimizer or optax.adam(3e-4),
+    size=pool_size,
+    max_age=max_age,
+    batch_size=inner_batch_size,
+    steps=(inner_steps, inner_steps),
   )
-
-  def init(key: Key, source: Source) -> State:
-    k_base, k_age = jax.random.split(key)
-    state = base.init(k_base, source)
-    data = LabeledData(*base.distilled(state)[:2])
-    return state._replace(models=_aged(k_age, data, state.models))
-
-  @jax.jit
-  def _aged(key: Key, data: LabeledData, members: Model) -> Model:
-    """Trains each member, on the starting set, to the age it claims."""
-    batches, _ = epochs(key, data, inner_batch_size)
-
-    def one(member: Model) -> Model:
-      newborn = member._replace(age=jnp.zeros_like(member.age))
-      return train(one_step, newborn, batches, member.age)
-
-    return jax.lax.map(one, members)
-
-  return base._replace(init=init)
+  return members.aged(
+    from_loss(
+      parameterization,
+      optimizer,
+      loss,
+      sample=sample,
+      models=members.models,
+      advance=members.advance,
+    )
+  )
 
 
 def feature_regression(
@@ -157,7 +134,7 @@ def feature_regression(
   return predict(k_ss, k_ts, support.label, ridge)
 
 
-def _with_flips(data: LabeledData) -> LabeledData:
+def with_flips(data: LabeledData) -> LabeledData:
   """The support set and its mirror images."""
   return LabeledData(
     jnp.concatenate([data.image, data.image[:, :, ::-1]]),

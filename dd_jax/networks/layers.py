@@ -135,6 +135,17 @@ def norm_layer(
   raise UserError(f"norm={norm!r}: allowed are 'instance', 'batch', 'none'")
 
 
+def soft_relu(x: jax.Array, sharpness: float = 0.0) -> jax.Array:
+  """ReLU, or `softplus(sharpness x) / sharpness` where that is above 0.
+
+  Raises:
+    UserError: a negative sharpness.
+  """
+  if sharpness < 0:
+    raise UserError(f'network.sharpness={sharpness}: allowed are 0 and more')
+  return nn.softplus(sharpness * x) / sharpness if sharpness else nn.relu(x)
+
+
 def average_pool(x: jax.Array) -> jax.Array:
   """2x2 average pooling of stride 2, `[n, h, w, c]` to `[n, h//2, w//2, c]`.
 

@@ -29,7 +29,8 @@ class MLP(nn.Module):
     for width in self.widths:
       x = nn.relu(Dense(width, self.initializer)(x))
       taps.append(x)
-    return Outputs(Dense(self.num_classes, self.initializer)(x), x, tuple(taps))
+    head = Dense(self.num_classes, self.initializer, name='head')
+    return Outputs(head(x), x, tuple(taps))
 
 
 def mlp(

@@ -26,7 +26,7 @@ def test_mlp_is_three_matrix_products():
     (out.taps[0], first),
     (out.taps[1], second),
     (out.features, second),
-    (out.logits, affine(second, params['Dense_2'])),
+    (out.logits, affine(second, params['head'])),
   ):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
   assert same is variables
@@ -41,7 +41,7 @@ def test_parameter_counts(depth, count):
 
 def test_weights_are_within_one_over_root_fan_in():
   params = jax.jit(mlp((10, 10, 1), 10).init)(jax.random.key(0))['params']
-  for name, fan_in in (('Dense_0', 100), ('Dense_1', 128), ('Dense_2', 128)):
+  for name, fan_in in (('Dense_0', 100), ('Dense_1', 128), ('head', 128)):
     for a in params[name].values():
       assert 0.5 < abs(a).max() * fan_in**0.5 <= 1
 
