@@ -1,0 +1,153 @@
+"""Training that can be differentiated, at a chosen cost in memory.
+
+Reverse mode needs the parameters of every inner step again. A plan says what is
+kept for that and what is computed anew:
+
+| plan | kept | time |
+|---|---|---|
+| `plain` | all that every step computed | shortest |
+| `remat` | the carry of every step | a forward pass and gradient a step more |
+| `nested` | about `2 sqrt(T)` carries | and again as much |
+
+All give the same gradient. Which of them fits is known before anything runs:
+the compiled program tells what it will need.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from dd_jax.types import PyTree, UserError
+
+PLANS = ('plain', 'remat', 'nested')
+"""The fastest first, the smallest last."""
+
+Carry = TypeVar('Carry')
+Step = Callable[[jax.Array, Carry], Carry]
+"""`(i, carry) -> carry`, one inner step; what it reads is closed over."""
+
+
+def unroll(
+  step: Step[Carry],
+  carry: Carry,
+  num_steps: int,
+  *,
+  plan: str = 'remat',
+  offset: int | jax.Array = 0,
+) -> Carry:
+  """Runs `step(offset), ..., step(offset + num_steps - 1)`, differentiably.
+
+  The gradient reaches `carry` and whatever `step` closes over: support set,
+  labels, step sizes. To differentiate a window of a longer training run only,
+  reach its start with `training.train`; `offset` may be traced, so one program
+  serves every window.
+
+  Args:
+    step: an inner step; keeps the carry's structure, shapes and types.
+    carry: where it starts, for example a `training.Model`.
+    num_steps: of the unroll.
+    plan: one of `PLANS`.
+    offset: the first step's number.
+
+  Returns:
+    The carry after the last step.
+
+  Raises:
+    UserError: there is no such plan.
+  """
+  check_plan(plan, PLANS)
+  if plan == 'plain':
+    return _steps(step, carry, num_steps, offset)
+  step = jax.checkpoint(step, prevent_cse=False)  # a scan keeps passes apart
+  if plan == 'remat':
+    return _steps(step, carry, num_steps, offset)
+  return _blocks(step, carry, num_steps, offset)
+
+
+def _steps(
+  step: Step[Carry], carry: Carry, count: int, first: int | jax.Array
+) -> Carry:
+  def body(carry: Carry, i: jax.Array) -> tuple[Carry, None]:
+    return step(i, carry), None
+
+  return jax.lax.scan(body, carry, first + jnp.arange(count))[0]
+
+
+def _blocks(
+  step: Step[Carry], carry: Carry, count: int, first: int | jax.Array
+) -> Carry:
+  """Blocks of about `sqrt(count)` steps, each run again when it is needed."""
+  size = math.isqrt(max(count - 1, 0)) + 1
+  whole = count // size
+
+  def block(length: int, scanned: bool) -> Step[Carry]:
+    run = lambda start, carry: _steps(step, carry, length, start)
+    return jax.checkpoint(run, prevent_cse=not scanned)
+
+  def body(carry: Carry, i: jax.Array) -> tuple[Carry, None]:
+    return block(size, True)(first + i * size, carry), None
+
+  carry = jax.lax.scan(body, carry, jnp.arange(whole))[0]
+  rest = count - whole * size
+  if rest:
+    carry = block(rest, False)(jnp.asarray(first + whole * size), carry)
+  return carry
+
+
+def check_plan(plan: str, allowed: tuple[str, ...]) -> None:
+  """Refuses a plan that is not one of `allowed`.
+
+  Raises:
+    UserError: naming those.
+  """
+  if plan not in allowed:
+    raise UserError(f'plan={plan!r}: allowed are {", ".join(allowed)}')
+
+
+def estimate_memory(function: Callable[..., PyTree], *args: PyTree) -> int:
+  """Bytes of temporaries that `function(*args)` needs, without running it.
+
+  Compiles it and asks the compiler. Arguments and results are not counted.
+
+  Args:
+    function: any traceable function, such as the gradient of a loss.
+    *args: arrays, tracers or shapes; only shapes and types are looked at.
+  """
+  shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), args)
+  analysis = jax.jit(function).lower(*shapes).compile().memory_analysis()
+  return int(analysis.temp_size_in_bytes)
+
+
+def choose_plan(
+  program: Callable[[str], Callable[..., PyTree]],
+  args: tuple[PyTree, ...],
+  budget: float,
+) -> str:
+  """The first of `PLANS` whose program fits a budget of memory.
+
+  What `plan='auto'` means in a method. Compiles one program after another; may
+  be called while tracing.
+
+  Args:
+    program: `(plan) -> function`, see `estimate_memory`.
+    args: of that function.
+    budget: bytes.
+
+  Raises:
+    UserError: none fits.
+  """
+  needed = []
+  for plan in PLANS:
+    needed.append(estimate_memory(program(plan), *args))
+    if needed[-1] <= budget:
+      return plan
+  costs = ', '.join(
+    f'{plan} {size / 2**20:,.0f} MiB'
+    for plan, size in zip(PLANS, needed, strict=True)
+  )
+  raise UserError(
+    f'memory={budget / 2**20:,.0f} MiB: no plan of the unroll fits ({costs})'
+  )
