@@ -63,15 +63,33 @@ def train_step(
   batch: Batch,
 ) -> Model:
   """One step of `optimizer` on the weighted mean of `loss` over `batch`."""
+  gradient, variables = batch_gradient(network, loss, model.variables, batch)
+  return apply_gradient(optimizer, model, gradient, variables)
+
+
+def batch_gradient(
+  network: Network, loss: Loss, variables: PyTree, batch: Batch
+) -> tuple[PyTree, PyTree]:
+  """`(gradient of the weighted mean loss in the params, new variables)`."""
 
   def objective(params: PyTree) -> tuple[jax.Array, PyTree]:
-    variables = {**model.variables, 'params': params}
-    out, variables = network.apply(variables, batch.data.image, train=True)
+    out, new = network.apply(
+      {**variables, 'params': params}, batch.data.image, train=True
+    )
     each = loss(out.logits, batch.data.label)
-    return jnp.vdot(each, batch.weight) / jnp.sum(batch.weight), variables
+    return jnp.vdot(each, batch.weight) / jnp.sum(batch.weight), new
 
+  return jax.grad(objective, has_aux=True)(variables['params'])
+
+
+def apply_gradient(
+  optimizer: optax.GradientTransformation,
+  model: Model,
+  gradient: PyTree,
+  variables: PyTree,
+) -> Model:
+  """The model one step older, `variables` being what its forward pass left."""
   params = model.variables['params']
-  gradient, variables = jax.grad(objective, has_aux=True)(params)
   updates, opt_state = optimizer.update(gradient, model.opt_state, params)
   params = optax.apply_updates(params, updates)
   return Model(
@@ -96,8 +114,8 @@ def train(
 
 
 def train_many(
-  train_one: Callable[[Key], PyTree],
-  keys: Key,
+  train_one: Callable[[PyTree], PyTree],
+  keys: PyTree,
   *,
   batched: bool | None = None,
   mesh: jax.sharding.Mesh | None = None,
@@ -106,7 +124,7 @@ def train_many(
 
   Args:
     train_one: `(key) -> result`.
-    keys: `[m]`.
+    keys: `[m]`; or any pytree, such as half-trained models, with that axis.
     batched: vectorise (what an accelerator wants) or go one by one (a batched
       convolution is slow on a CPU). By default chosen by the backend.
     mesh: with an axis `data`, over which the keys are split; where they do not
@@ -115,14 +133,15 @@ def train_many(
   if batched is None:
     batched = jax.default_backend() != 'cpu'
 
-  def run(keys: Key) -> PyTree:
+  def run(keys: PyTree) -> PyTree:
     one_by_one = functools.partial(jax.lax.map, train_one)
     return (jax.vmap(train_one) if batched else one_by_one)(keys)
 
   if mesh is None:
     return run(keys)
-  count, devices = keys.shape[0], mesh.shape['data']
-  padded = keys[jnp.arange(-(-count // devices) * devices) % count]
+  count, devices = len(jax.tree.leaves(keys)[0]), mesh.shape['data']
+  order = jnp.arange(-(-count // devices) * devices) % count
+  padded = jax.tree.map(lambda a: a[order], keys)
   split = jax.sharding.PartitionSpec('data')
   spread = jax.shard_map(
     run, mesh=mesh, in_specs=split, out_specs=split, check_vma=False
@@ -187,14 +206,85 @@ def map_chunks(
   whole = x.shape[0] // size * size
   parts = []
   if whole:
-    chunks = x[:whole].reshape(size, -1, *x.shape[1:]).swapaxes(0, 1)
-    out = jax.lax.map(function, chunks)
+    out = jax.lax.map(function, _chunks(x[:whole], size))
     parts.append(jax.tree.map(_unchunk, out))
   if whole < x.shape[0]:
     parts.append(function(x[whole:]))
   return jax.tree.map(lambda *a: jnp.concatenate(a), *parts)
 
 
+def sum_chunks(
+  function: Callable[[PyTree], PyTree], x: PyTree, size: int = 32
+) -> PyTree:
+  """Sums `function` over the chunks of `map_chunks`; leaves `x` are `[n, ...]`.
+
+  Only one chunk's result and the sum are held.
+  """
+  n = jax.tree.leaves(x)[0].shape[0]
+  whole = n // size * size
+  rest = jax.tree.map(lambda a: a[whole:], x)
+  if not whole:
+    return function(rest)
+  chunks = jax.tree.map(lambda a: _chunks(a[:whole], size), x)
+  first = jax.tree.map(lambda a: a[0], chunks)
+  start = (
+    function(rest)
+    if whole < n
+    else optax.tree.zeros_like(jax.eval_shape(function, first))
+  )
+
+  def add(total: PyTree, chunk: PyTree) -> tuple[PyTree, None]:
+    return jax.tree.map(jnp.add, total, function(chunk)), None
+
+  return jax.lax.scan(add, start, chunks)[0]
+
+
+def _chunks(a: jax.Array, size: int) -> jax.Array:
+  """Strided chunks `[n / size, size, ...]`."""
+  return a.reshape(size, -1, *a.shape[1:]).swapaxes(0, 1)
+
+
 def _unchunk(a: jax.Array) -> jax.Array:
   """`[chunks, size, ...]` of strided chunks, back in order."""
   return a.swapaxes(0, 1).reshape(-1, *a.shape[2:])
+
+
+def mean_gradient(
+  loss: Callable[[PyTree, PyTree], jax.Array],
+  params: PyTree,
+  data: PyTree,
+  size: int = 32,
+) -> PyTree:
+  """The gradient in `params` of a mean over `data`, chunk by chunk.
+
+  For large batches through which no gradient flows: no more than a chunk's
+  activations are held, and on a CPU a chunk that fits the cache is faster.
+
+  Args:
+    loss: `(params, examples) -> scalar`, a mean over them.
+    params: to differentiate in.
+    data: leaves `[n, ...]`.
+    size: examples in a chunk; chunks are strided, as in `map_chunks`.
+
+  Returns:
+    The tree of `params`.
+  """
+  count = jax.tree.leaves(data)[0].shape[0]
+  whole = count // size * size
+  if count <= size:
+    return jax.grad(loss)(params, data)
+  chunks = jax.tree.map(
+    lambda a: a[:whole].reshape(size, -1, *a.shape[1:]).swapaxes(0, 1), data
+  )
+
+  def add(total: PyTree, chunk: PyTree) -> tuple[PyTree, None]:
+    gradient = jax.grad(loss)(params, chunk)
+    return jax.tree.map(lambda t, g: t + size * g, total, gradient), None
+
+  zero = jax.tree.map(jnp.zeros_like, params)
+  total, _ = jax.lax.scan(add, zero, chunks)
+  if whole < count:
+    rest = jax.tree.map(lambda a: a[whole:], data)
+    gradient = jax.grad(loss)(params, rest)
+    total = jax.tree.map(lambda t, g: t + (count - whole) * g, total, gradient)
+  return jax.tree.map(lambda t: t / count, total)
