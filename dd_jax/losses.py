@@ -123,3 +123,81 @@ def _mean_distance(distance: jax.Array) -> jax.Array:
   return jax.lax.stop_gradient(
     jnp.maximum(mean, jnp.finfo(distance.dtype).tiny)
   )
+
+
+# Distances between two gradients: trees of arrays `[..., out]`, sums throughout,
+# so that the published learning rates carry over.
+
+
+def layerwise_cosine(a: PyTree, b: PyTree) -> jax.Array:
+  r"""DC's distance: angles, output channel by output channel.
+
+  .. math:: \sum_l \sum_i 1 - a_{li} \cdot b_{li} / (|a_{li}| |b_{li}| + 1e-6)
+
+  over layers and output channels, the last axis (Zhao et al., arXiv
+  2006.05929, eq. 10).
+  """
+  return _over_leaves(lambda x, y: jnp.sum(1 - _channel_cosine(x, y)), a, b)
+
+
+def layerwise_magnitude(a: PyTree, b: PyTree) -> jax.Array:
+  """`layerwise_cosine` plus each channel's Euclidean distance.
+
+  Angle and magnitude together, after Jiang et al., arXiv 2208.00311.
+  """
+  far = _over_leaves(lambda x, y: jnp.sum(_norm(_channels(x - y))), a, b)
+  return layerwise_cosine(a, b) + far
+
+
+def global_cosine(a: PyTree, b: PyTree) -> jax.Array:
+  """One minus the cosine of the angle between two whole gradients."""
+  x, y = (
+    jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
+    for tree in (a, b)
+  )
+  return 1 - jnp.vdot(x, y) / (_norm(x) * _norm(y) + _COSINE_EPSILON)
+
+
+def summed_squares(a: PyTree, b: PyTree) -> jax.Array:
+  """The squared Euclidean distance of two gradients."""
+  return _over_leaves(lambda x, y: jnp.sum((x - y) ** 2), a, b)
+
+
+def summed_differences(a: PyTree, b: PyTree) -> jax.Array:
+  """The sum of absolute differences of two gradients."""
+  return _over_leaves(lambda x, y: jnp.sum(jnp.abs(x - y)), a, b)
+
+
+DISTANCES: dict[str, Callable[[PyTree, PyTree], jax.Array]] = {
+  'layerwise': layerwise_cosine,
+  'magnitude': layerwise_magnitude,
+  'cosine': global_cosine,
+  'mse': summed_squares,
+  'l1': summed_differences,
+}
+"""Of gradients, by name."""
+
+
+def _over_leaves(
+  distance: Callable[[jax.Array, jax.Array], jax.Array], a: PyTree, b: PyTree
+) -> jax.Array:
+  return jnp.sum(
+    jnp.stack(jax.tree.leaves(jax.tree.map(distance, a, b)))
+  )
+
+
+def _channels(x: jax.Array) -> jax.Array:
+  """`[..., out]` as `[inputs, out]`."""
+  return x.reshape(-1, x.shape[-1])
+
+
+def _channel_cosine(x: jax.Array, y: jax.Array) -> jax.Array:
+  x, y = _channels(x), _channels(y)
+  return jnp.sum(x * y, 0) / (_norm(x) * _norm(y) + _COSINE_EPSILON)
+
+
+def _norm(x: jax.Array) -> jax.Array:
+  """Euclidean, over the first axis; its gradient at zero is zero."""
+  square = jnp.sum(x * x, 0)
+  positive = square > 0
+  return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)

@@ -16,7 +16,7 @@ import optax
 from dd_jax.data.source import Source
 from dd_jax.networks import Network
 from dd_jax.training import Model, fresh_model
-from dd_jax.types import Key, PyTree
+from dd_jax.types import Key, PyTree, UserError
 
 
 class ModelSource(NamedTuple):
@@ -112,3 +112,148 @@ def pool(
     return jax.tree.map(lambda a, b: a.at[slot].set(b), models, model)
 
   return ModelSource(init, pick, put, retiring)
+
+
+def renewed(
+  network: Network,
+  optimizer: optax.GradientTransformation,
+  finished: Callable[[Model], jax.Array],
+  *,
+  aux: PyTree = (),
+) -> ModelSource:
+  """One network, used until it is finished, then replaced by an untrained one.
+
+  Args:
+    network: the learner.
+    optimizer: whose state it carries.
+    finished: `(Model) -> bool scalar`, asked after each step.
+    aux: what an untrained one starts with.
+  """
+
+  def newborn(key: Key) -> Model:
+    return fresh_model(network, optimizer, key)._replace(aux=aux)
+
+  def put(key: Key, models: PyTree, slot: object, model: Model) -> PyTree:
+    del models, slot
+    return jax.lax.cond(finished(model), newborn, lambda key: model, key)
+
+  return ModelSource(
+    init=lambda key, source: jax.jit(newborn)(key),
+    pick=lambda key, models: (0, models),
+    put=put,
+    retiring=lambda model: jnp.asarray(False),
+  )
+
+
+class Queue(NamedTuple):
+  """State of `queue`.
+
+  Attributes:
+    members: a Model stacked on `[size]`.
+    live: int32: how many of them are in use, the first ones.
+    oldest: int32: the slot that the next new member takes.
+    clock: int32: how often the queue was used.
+  """
+
+  members: Model
+  live: jax.Array
+  oldest: jax.Array
+  clock: jax.Array
+
+
+def queue(
+  network: Network,
+  optimizer: optax.GradientTransformation,
+  *,
+  size: int = 100,
+  start: int = 3,
+  interval: int = 30,
+  trained: int = 2,
+  aux: PyTree = (),
+) -> ModelSource:
+  """Networks that grow older whether or not they are picked (IDM).
+
+  Every step matches on one member and trains `trained` different ones, drawn
+  apart: `pick` stacks all these on a leading axis, the one to match on first,
+  and `put` keeps what became of the others. Every `interval` steps an untrained
+  member joins, and once there are `size` it takes the oldest one's place (arXiv
+  2307.09742).
+
+  Args:
+    network: the learner.
+    optimizer: whose state each member carries.
+    size: members at most.
+    start: members at the start.
+    interval: steps between two new members.
+    trained: members trained in a step.
+    aux: what an untrained one starts with.
+
+  Raises:
+    UserError: for sizes that cannot work.
+  """
+  _check_queue(size, start, interval, trained)
+
+  def newborn(key: Key) -> Model:
+    return fresh_model(network, optimizer, key)._replace(aux=aux)
+
+  def init(key: Key, source: Source) -> Queue:
+    del source
+    make = jax.jit(lambda keys: jax.lax.map(newborn, keys))
+    count = lambda n: jnp.asarray(n, jnp.int32)
+    members = make(jax.random.split(key, size))
+    return Queue(members, count(start), count(start % size), count(0))
+
+  def pick(key: Key, models: Queue) -> tuple[jax.Array, Model]:
+    k_match, k_train = jax.random.split(key)
+    dead = jnp.arange(size) >= models.live
+    match = jnp.argmax(jax.random.uniform(k_match, (size,)) - dead)
+    order = jnp.argsort(jax.random.uniform(k_train, (size,)) + dead)
+    slots = jnp.concatenate([match[None], order[:trained]])
+    return slots, jax.tree.map(lambda a: a[slots], models.members)
+
+  def put(key: Key, models: Queue, slots: jax.Array, model: Model) -> Queue:
+    members = jax.tree.map(
+      lambda a, b: a.at[slots[1:]].set(b[1:]), models.members, model
+    )
+    clock = models.clock + 1
+    due = clock % interval == 0
+    joining = jax.lax.cond(
+      due,
+      newborn,
+      lambda key: jax.tree.map(lambda a: a[models.oldest], members),
+      key,
+    )
+    members = jax.tree.map(
+      lambda a, b: a.at[models.oldest].set(b), members, joining
+    )
+    live = jnp.minimum(models.live + due, size)
+    oldest = (models.oldest + due) % size
+    return Queue(members, live, oldest, clock)
+
+  return ModelSource(
+    init, pick, put, retiring=lambda model: jnp.asarray(False)
+  )
+
+
+def _check_queue(size: int, start: int, interval: int, trained: int) -> None:
+  allowed = {
+    'queue_size': (size, 1, None),
+    'queue_start': (start, 1, size),
+    'queue_interval': (interval, 1, None),
+    'trained': (trained, 0, start),
+  }
+  for name, (value, least, most) in allowed.items():
+    if value < least or (most is not None and value > most):
+      upper = 'and more' if most is None else f'to {most}'
+      raise UserError(f'{name}={value}: allowed are {least} {upper}')
+
+
+def successive(
+  network: Network, optimizer: optax.GradientTransformation, *, lifetime: int
+) -> ModelSource:
+  """One network at a time, replaced after `lifetime` outer steps (DC, IDC).
+
+  Its age is the inner clock: 0 for the first outer step that uses it. It is
+  not trained after the last.
+  """
+  return pool(network, optimizer, size=1, max_age=lifetime - 1)
