@@ -1,9 +1,13 @@
-"""Losses between predictions and labels, and between embeddings."""
+"""Losses between predictions and labels, embeddings, and gradients."""
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from dd_jax.types import Key
+from dd_jax.types import Key, PyTree
+
+_COSINE_EPSILON = 1e-6  # as published
 
 
 def squared_error(prediction: jax.Array, label: jax.Array) -> jax.Array:
@@ -181,9 +185,7 @@ DISTANCES: dict[str, Callable[[PyTree, PyTree], jax.Array]] = {
 def _over_leaves(
   distance: Callable[[jax.Array, jax.Array], jax.Array], a: PyTree, b: PyTree
 ) -> jax.Array:
-  return jnp.sum(
-    jnp.stack(jax.tree.leaves(jax.tree.map(distance, a, b)))
-  )
+  return jnp.sum(jnp.stack(jax.tree.leaves(jax.tree.map(distance, a, b))))
 
 
 def _channels(x: jax.Array) -> jax.Array:
