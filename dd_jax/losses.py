@@ -64,7 +64,7 @@ def gaussian_discrepancy(x: jax.Array, y: jax.Array) -> jax.Array:
   """
   distance = _pooled_distances(x, y)
   scaled = distance / _mean_distance(distance)
-  kernel = sum(jnp.exp(-scaled / w) for w in BANDWIDTHS)
+  kernel = jnp.sum(jnp.stack([jnp.exp(-scaled / w) for w in BANDWIDTHS]), 0)
   n = x.shape[0]
   within = jnp.mean(kernel[:n, :n]) + jnp.mean(kernel[n:, n:])
   return within - 2 * jnp.mean(kernel[:n, n:])
@@ -129,7 +129,7 @@ def _mean_distance(distance: jax.Array) -> jax.Array:
   )
 
 
-# Distances between two gradients: trees of arrays `[..., out]`, sums throughout,
+# Distances between two gradients, trees of arrays `[..., out]`: sums throughout,
 # so that the published learning rates carry over.
 
 

@@ -7,7 +7,7 @@ compiled code like any other array.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -211,7 +211,7 @@ def queue(
     slots = jnp.concatenate([match[None], order[:trained]])
     return slots, jax.tree.map(lambda a: a[slots], models.members)
 
-  def put(key: Key, models: Queue, slots: jax.Array, model: Model) -> Queue:
+  def put(key: Key, models: Queue, slots: Any, model: Model) -> Queue:
     members = jax.tree.map(
       lambda a, b: a.at[slots[1:]].set(b[1:]), models.members, model
     )
@@ -230,9 +230,7 @@ def queue(
     oldest = (models.oldest + due) % size
     return Queue(members, live, oldest, clock)
 
-  return ModelSource(
-    init, pick, put, retiring=lambda model: jnp.asarray(False)
-  )
+  return ModelSource(init, pick, put, retiring=lambda model: jnp.asarray(False))
 
 
 def _check_queue(size: int, start: int, interval: int, trained: int) -> None:
