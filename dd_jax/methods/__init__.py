@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from dd_jax.distiller import Distiller
-from dd_jax.methods import frepo, kip, selection
+from dd_jax.methods import distribution_matching, frepo, kip, selection
 
 
 class Method(NamedTuple):
@@ -41,6 +41,26 @@ METHODS: dict[str, Method] = {
     frepo.frepo,
     frepo.RECIPE,
     'neural feature regression with pooling (arXiv 2206.00719)',
+  ),
+  'dm': Method(
+    distribution_matching.dm,
+    distribution_matching.RECIPE,
+    'distribution matching (arXiv 2110.04181)',
+  ),
+  'm3d': Method(
+    distribution_matching.m3d,
+    distribution_matching.M3D_RECIPE,
+    'kernel mean discrepancy (arXiv 2312.15927)',
+  ),
+  'datadam': Method(
+    distribution_matching.datadam,
+    distribution_matching.DATADAM_RECIPE,
+    'attention matching (arXiv 2310.00093)',
+  ),
+  'idm': Method(
+    distribution_matching.idm,
+    distribution_matching.IDM_RECIPE,
+    'matching on partly trained networks (arXiv 2307.09742)',
   ),
 } | {
   name: Method(

@@ -1,0 +1,26 @@
+"""Distribution matching on MNIST, sized for a CPU: narrower networks.
+
+    python -m experiments.distill --dataset=mnist --method=dm --ipc=1
+
+The published recipe (`published/mnist_dm.py`) takes 20,000 steps, each of 16
+times the work; it reaches 89.7 % at 1 image per class (arXiv 2110.04181).
+"""
+
+from ml_collections import ConfigDict
+
+from dd_jax import recipe
+
+
+def get_config(ipc: int = 1) -> ConfigDict:
+  changes = {
+    'dataset': 'mnist',
+    'ipc': ipc,
+    'num_steps': 1000,
+    'validate_every': 0,
+    'augment': 'color_crop_cutout_scale_rotate',
+    'method': {'batch_size': 64},
+    'network': {'width': 64},
+    'optimizer': {'learning_rate': 5.0 * ipc},
+    'evaluation': {'baselines': ('random',)},
+  }
+  return ConfigDict(recipe.update(recipe.default('dm'), changes))
