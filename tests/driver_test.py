@@ -339,7 +339,7 @@ def test_a_signal_during_compilation_is_honoured_at_once(tmp_path, monkeypatch):
 
   def slow(self, *args, **kwargs):
     if threading.current_thread() is not threading.main_thread():
-      release.wait(20)
+      release.wait(60)
     return lower(self, *args, **kwargs)
 
   monkeypatch.setattr(jax.stages.Lowered, 'compile', slow)
@@ -349,7 +349,7 @@ def test_a_signal_during_compilation_is_honoured_at_once(tmp_path, monkeypatch):
   with pytest.raises(driver.Interrupted) as info:
     run(5, checkpointer=checkpointer(tmp_path))
   release.set()
-  assert info.value.step == 0 and time.monotonic() - start < 5
+  assert info.value.step == 0 and time.monotonic() - start < 30
   assert checkpointer(tmp_path).latest_step() == 0
 
 
@@ -475,7 +475,7 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path, seed):
   reference = child(whole)
   victim = child(killed)
   folder = killed / 'checkpoints'
-  deadline = time.monotonic() + 60
+  deadline = time.monotonic() + 300
   while time.monotonic() < deadline and victim.poll() is None:
     if folder.exists() and any(p.name.isdigit() for p in folder.iterdir()):
       break

@@ -34,7 +34,7 @@ def test_it_runs_at_a_tiny_size(tmp_path, monkeypatch):
   )
   parameters.source = re.sub(r'= \d+', '= 5', parameters.source)
   client = nbclient.NotebookClient(
-    notebook, timeout=120, resources={'metadata': {'path': str(tmp_path)}}
+    notebook, timeout=600, resources={'metadata': {'path': str(tmp_path)}}
   )
   client.execute()
   outputs = [o for c in notebook.cells for o in c.get('outputs', ())]

@@ -46,7 +46,7 @@ def two_devices() -> dict[str, list[float]]:
     capture_output=True,
     text=True,
     check=False,
-    timeout=300,
+    timeout=600,
   )
   assert found.returncode == 0, found.stderr
   return json.loads(found.stdout)

@@ -18,7 +18,7 @@ def made(call, small_npz, tiny) -> str:
 
 
 def ended(process) -> tuple[int, str, str]:
-  out, error = process.communicate(timeout=100)
+  out, error = process.communicate(timeout=600)
   return process.returncode, out, error
 
 

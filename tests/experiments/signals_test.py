@@ -23,7 +23,8 @@ def steps(folder) -> list[int]:
 
 
 def wait_for_step(process, folder, step: int) -> None:
-  for _ in range(1000):
+  deadline = time.monotonic() + 300  # a busy machine takes its time
+  while time.monotonic() < deadline:
     if len(steps(folder)) >= step:
       return
     assert process.poll() is None, process.communicate()
@@ -35,14 +36,14 @@ def stop(process, signum) -> tuple[int, str]:
   """Exit status and stderr of a process that is told to stop."""
   before = time.monotonic()
   process.send_signal(signum)
-  _, error = process.communicate(timeout=60)
-  assert time.monotonic() - before < 6
+  _, error = process.communicate(timeout=300)
+  assert time.monotonic() - before < 20
   assert 'Traceback' not in error
   return process.returncode, error
 
 
 def finish(process) -> str:
-  out, error = process.communicate(timeout=100)
+  out, error = process.communicate(timeout=600)
   assert process.returncode == 0, error
   return out + error
 
