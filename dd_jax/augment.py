@@ -24,13 +24,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from dd_jax.types import Augment, Key, UserError
+from dd_jax.types import Augment, Key, LabeledData, UserError
 
 Operation: TypeAlias = Callable[[Key, jax.Array], jax.Array]
 """`(key, image [h, w, c]) -> image`."""
 Scalar: TypeAlias = float | jax.Array
 
 DSA = 'color_crop_cutout_flip_scale_rotate'
+IDC = 'color_crop_cutout'
 FREPO = 'flip_color_crop_rotate_translate_cutout'
 
 
@@ -423,6 +424,18 @@ def one_of(augments: Sequence[Augment]) -> Augment:
   return augment
 
 
+def in_turn(augments: Sequence[Augment]) -> Augment:
+  """Applies all of these, one after the other."""
+
+  def augment(key: Key, images: jax.Array) -> jax.Array:
+    keys = jax.random.split(key, len(augments))
+    for each_key, one in zip(keys, augments, strict=True):
+      images = one(each_key, images)
+    return images
+
+  return augment
+
+
 def per_image(augment: Augment) -> Augment:
   """Draws everything afresh for every image, the choice of operation too.
 
@@ -452,7 +465,39 @@ def dsa(
   Raises:
     UserError: an unknown operation.
   """
-  operations = {
+  if strategy == 'none':
+    return identity
+  chosen = _parse(strategy, _dsa_operations(align_corners), siamese)
+  return one_of(list(chosen.values()))
+
+
+def idc(
+  strategy: str = IDC, *, siamese: bool = True, align_corners: bool = False
+) -> Augment:
+  """IDC's use of DSA's operations (Kim et al., arXiv 2205.14959).
+
+  Of those named, flip and color are always applied, then one of crop, scale and
+  rotate, then cutout always.
+
+  Args:
+    strategy: as in `dsa`; IDC matches under the default.
+    siamese: as in `dsa`.
+    align_corners: as in `dsa`.
+
+  Raises:
+    UserError: an unknown operation.
+  """
+  if strategy == 'none':
+    return identity
+  chosen = _parse(strategy, _dsa_operations(align_corners), siamese)
+  first = [chosen[n] for n in ('flip', 'color') if n in chosen]
+  last = [chosen[n] for n in ('cutout',) if n in chosen]
+  drawn = [chosen[n] for n in ('crop', 'scale', 'rotate') if n in chosen]
+  return in_turn([*first, *([one_of(drawn)] if drawn else []), *last])
+
+
+def _dsa_operations(align_corners: bool) -> dict[str, Operation]:
+  return {
     'color': random_color(),
     'crop': random_shift(),
     'cutout': random_cutout(),
@@ -460,7 +505,40 @@ def dsa(
     'scale': random_scale(),
     'rotate': random_rotate(align_corners=align_corners),
   }
-  return _parse(strategy, operations, siamese)
+
+
+def cutmix(
+  key: Key, data: LabeledData, probability: float = 0.5
+) -> LabeledData:
+  """CutMix of a batch with a permutation of itself (arXiv 1905.04899).
+
+  With this probability one rectangle, its centre uniform in the image and its
+  sides `sqrt(1 - u)` of the image's (`u` uniform: a beta of 1), shows the other
+  image in every image of the batch; labels mix by the area that it covers.
+
+  Args:
+    key: decides all draws.
+    data: `[n, h, w, c]`, `[n, k]`.
+    probability: of mixing at all.
+  """
+  k_whether, k_share, k_centre, k_order = jax.random.split(key, 4)
+  height, width = data.image.shape[1:3]
+  size = jnp.array([height, width], jnp.float32)
+  share = jax.random.uniform(k_share, (), jnp.float32)
+  centre = jnp.floor(jax.random.uniform(k_centre, (2,), jnp.float32) * size)
+  half = jnp.floor(jnp.sqrt(1 - share) * size) // 2
+  low = jnp.maximum(centre - half, 0)
+  high = jnp.minimum(centre + half, size)
+  rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
+  inside = (rows >= low[0]) & (rows < high[0])
+  inside = inside & (columns >= low[1]) & (columns < high[1])
+  inside = inside & jax.random.bernoulli(k_whether, jnp.float32(probability))
+  order = jax.random.permutation(k_order, len(data.image))
+  area = jnp.mean(inside, dtype=data.label.dtype)
+  return LabeledData(
+    jnp.where(inside[..., None], data.image[order], data.image),
+    (1 - area) * data.label + area * data.label[order],
+  )
 
 
 def frepo(strategy: str = FREPO) -> Augment:
@@ -487,20 +565,20 @@ def frepo(strategy: str = FREPO) -> Augment:
     'translate': random_translate(),
     'cutout': random_cutout_inside(),
   }
-  return _parse(strategy, operations, siamese=False)
+  if strategy == 'none':
+    return identity
+  return one_of(list(_parse(strategy, operations, siamese=False).values()))
 
 
 def _parse(
   strategy: str, operations: Mapping[str, Operation], siamese: bool
-) -> Augment:
-  """The strategy whose operations are joined by `_`."""
-  if strategy == 'none':
-    return identity
+) -> dict[str, Augment]:
+  """The operations that a strategy joins by `_`, for whole batches, by name."""
   names = strategy.split('_')
   for name in names:
     if name not in operations:
       raise UserError(_unknown(name, strategy, operations))
-  return one_of([each(operations[n], siamese=siamese) for n in names])
+  return {n: each(operations[n], siamese=siamese) for n in names}
 
 
 def _unknown(name: str, strategy: str, allowed: Mapping[str, object]) -> str:

@@ -129,8 +129,8 @@ def _mean_distance(distance: jax.Array) -> jax.Array:
   )
 
 
-# Distances between two gradients, trees of arrays `[..., out]`: sums throughout,
-# so that the published learning rates carry over.
+# Distances between two gradients, trees of arrays `[..., out]`. All of them are
+# sums, so that published learning rates carry over.
 
 
 def layerwise_cosine(a: PyTree, b: PyTree) -> jax.Array:

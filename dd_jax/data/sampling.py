@@ -25,6 +25,19 @@ def per_class(key: Key, source: Source, batch_size: int) -> LabeledData:
   return source.take(source.class_table[jnp.arange(shape[1]), position])
 
 
+def of_class(
+  key: Key, source: Source, label: jax.Array, batch_size: int
+) -> LabeledData:
+  """Draws `batch_size` examples of the class `label`: `[b, ...]`.
+
+  Uniform with replacement, however few it has.
+  """
+  count = source.class_count[label]
+  position = jnp.floor(jax.random.uniform(key, (batch_size,)) * count)
+  position = jnp.minimum(position.astype(jnp.int32), count - 1)
+  return source.take(source.class_table[label, position])
+
+
 def class_balanced(key: Key, source: Source, batch_size: int) -> LabeledData:
   """Draws `batch_size` examples, class by class in turn: `[b, ...]`.
 
