@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from dd_jax.distiller import Distiller
-from dd_jax.methods import distribution_matching, frepo, kip, selection
+from dd_jax.methods import (
+  distribution_matching,
+  frepo,
+  gradient_matching,
+  kip,
+  selection,
+)
 
 
 class Method(NamedTuple):
@@ -41,6 +47,26 @@ METHODS: dict[str, Method] = {
     frepo.frepo,
     frepo.RECIPE,
     'neural feature regression with pooling (arXiv 2206.00719)',
+  ),
+  'dc': Method(
+    gradient_matching.dc,
+    gradient_matching.RECIPE,
+    'gradient matching (arXiv 2006.05929)',
+  ),
+  'dsa': Method(
+    gradient_matching.dsa,
+    gradient_matching.DSA_RECIPE,
+    'gradient matching under siamese augmentation (arXiv 2102.08259)',
+  ),
+  'dcc': Method(
+    gradient_matching.dcc,
+    gradient_matching.DCC_RECIPE,
+    'gradients averaged over classes are matched (arXiv 2202.02916)',
+  ),
+  'idc': Method(
+    gradient_matching.idc,
+    gradient_matching.IDC_RECIPE,
+    'gradients of networks in training on real data (arXiv 2205.14959)',
   ),
   'dm': Method(
     distribution_matching.dm,
