@@ -262,11 +262,18 @@ def _sgd(
   return optax.chain(optax.add_decayed_weights(weight_decay), sgd)
 
 
-def build_augment(text: str) -> Augment | None:
-  """Makes an augmentation of `none`, `flip`, or DSA operations."""
+def build_augment(text: str, siamese: bool = True) -> Augment | None:
+  """Makes an augmentation of `none`, `flip`, or DSA operations.
+
+  Args:
+    text: the operations, joined by `_`.
+    siamese: one draw of their parameters for a batch, not one for each image.
+  """
   if text == 'none':
     return None
-  return augment.flip if text == 'flip' else augment.dsa(text)
+  if text == 'flip':
+    return augment.flip
+  return augment.dsa(text, siamese=siamese)
 
 
 def build_start(name: str) -> Start:
@@ -298,10 +305,12 @@ PARTS: dict[str, Callable[[Config, Setting], Any]] = {
     c['inner_optimizer'], c['num_steps']
   ),
   'augment': lambda c, s: build_augment(c['augment']),
+  'inner_augment': lambda c, s: build_augment(c['augment'], siamese=False),
   'start': lambda c, s: build_start(c['parameterization']['start']),
   'encoding': _encoding,
   'features': lambda c, s: s.features,
   'ipc': lambda c, s: c['ipc'],
+  'num_classes': lambda c, s: s.num_classes,
 }
 """What a factory's parameter of that name is given."""
 
