@@ -29,6 +29,7 @@ from dd_jax.feed import Placement
 from dd_jax.kernels import dense_kernel
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.kip import kip, label_solve
+from dd_jax.methods.rcig import rcig
 from dd_jax.methods.selection import SELECTIONS, selection
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import STARTS, from_distilled, pixels
@@ -116,6 +117,17 @@ def make_frepo(
   )
 
 
+def make_rcig(parameterization='free', optimizer=None, **settings):
+  size = {'width': 4, 'norm': 'none', 'sharpness': 60.0}
+  return rcig(
+    PARAMETERIZATIONS[parameterization](),
+    in_double(NETWORKS['frepo_convnet'](SHAPE, CLASSES, depth=2, **size)),
+    optimizer or optax.adabelief(3e-3),
+    batch_size=BATCH,
+    **{'pool_size': 2, 'max_age': 4, 'inner_steps': 2, **settings},
+  )
+
+
 def make_selection(name, optimizer=None):
   del optimizer
   return selection(SELECTIONS[name], IPC, encoding=CENTRED)
@@ -153,10 +165,12 @@ CASES = {
   'frepo flip, minibatches': functools.partial(
     make_frepo, network='mlp', flip=True, inner_batch_size=4, inner_steps=2
   ),
+  'rcig': make_rcig,
+  'rcig simplex, flip': functools.partial(make_rcig, 'simplex', flip=True),
   **{name: functools.partial(make_selection, name) for name in SELECTIONS},
 }
-LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo'))]
-FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'herding']
+LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo', 'rcig'))]
+FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'rcig', 'herding']
 
 
 class Case(NamedTuple):
@@ -308,6 +322,7 @@ SHARDED = [
   'frepo instance',
   'frepo batch',
   'frepo flip, minibatches',
+  'rcig',
 ]
 
 
@@ -370,7 +385,7 @@ def both_ways(name, dtype):
     one = update(key, step, state, batch)[0]
     two = update(*placement.replicate((key, step, state)), split)[0]
     assert kinds(one) == kinds(state)
-    if method.update and name.startswith(('kip', 'frepo')):
+    if name in LEARNING:
       move = lambda s: s._replace(
         params=jax.tree.map(jnp.subtract, s.params, state.params)
       )

@@ -13,7 +13,9 @@ from dd_jax.methods import (
   frepo,
   gradient_matching,
   kip,
+  rcig,
   selection,
+  trajectory_matching,
 )
 
 
@@ -47,6 +49,11 @@ METHODS: dict[str, Method] = {
     frepo.frepo,
     frepo.RECIPE,
     'neural feature regression with pooling (arXiv 2206.00719)',
+  ),
+  'rcig': Method(
+    rcig.rcig,
+    rcig.RECIPE,
+    'convexified implicit gradients (arXiv 2302.06755)',
   ),
   'dc': Method(
     gradient_matching.dc,
@@ -87,6 +94,21 @@ METHODS: dict[str, Method] = {
     distribution_matching.idm,
     distribution_matching.IDM_RECIPE,
     'matching on partly trained networks (arXiv 2307.09742)',
+  ),
+  'mtt': Method(
+    trajectory_matching.mtt,
+    trajectory_matching.RECIPE,
+    'trajectory matching, exact gradient (arXiv 2203.11932)',
+  ),
+  'tesla': Method(
+    trajectory_matching.tesla,
+    trajectory_matching.TESLA_RECIPE,
+    'trajectory matching, approximate gradient (arXiv 2211.10586)',
+  ),
+  'ftd': Method(
+    trajectory_matching.ftd,
+    trajectory_matching.FTD_RECIPE,
+    'trajectory matching, flat experts (arXiv 2211.11004)',
   ),
 } | {
   name: Method(
