@@ -1,6 +1,7 @@
 """One run from data to report: the only place where all the parts meet."""
 
 import importlib.metadata
+import itertools
 import json
 import math
 import os
@@ -14,15 +15,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dd_jax import artifact, distiller, driver, recipe, report
+from dd_jax import artifact, distiller, driver, expert_run, recipe, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
 from dd_jax.checkpoint import Checkpointer
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
+from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Score
-from dd_jax.interrupt import Stop, interruptible
+from dd_jax.interrupt import Signals, Stop, interruptible
 from dd_jax.parameterization.starts import check_counts
 from dd_jax.recipe import Config
 from dd_jax.scoring import Scorer
@@ -37,6 +39,11 @@ _COUNTS = (
   'batch_size',
   'inner_batch_size',
   'inner_steps',
+  'count',
+  'at_once',
+  'expert_epochs',
+  'max_start',
+  'segments',
   'pool_size',
   'max_age',
   'width',
@@ -97,9 +104,13 @@ def run(
   if workdir:
     workdir.claim(identity)
     checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
+  notes = recipe.notes(config, scorer.setting)
+  for writer, note in itertools.product(writers, notes):
+    writer.message(note)
+  source, taught = _source(config, prepared, cache, writers, mesh)
   result = driver.distill(
     method,
-    prepared.train,
+    source,
     seed=config['seed'],
     num_steps=num_steps(config, prepared),
     validation=scorer.validation(),
@@ -114,12 +125,30 @@ def run(
     writer.message('scoring on the test set')
   found, seconds = _scored(scorer, made.data, result.step)
   record = _record(made, result, found, command)
+  record['notes'] += notes
+  if taught is not None:
+    record['experts'] = taught
   record['seconds'] = {
     k: round(v, 3) for k, v in {**result.seconds, 'evaluate': seconds}.items()
   }
   if workdir:
     _write(workdir, made, record)
   return Outcome(made, record)
+
+
+def _source(
+  config: Config,
+  prepared: Prepared,
+  cache: Cache,
+  writers: Sequence[Writer],
+  mesh: jax.sharding.Mesh | None,
+) -> tuple[Source, dict[str, Any] | None]:
+  """What the method reads; trains its experts where it wants any."""
+  try:
+    with Signals() as signals, signals.raising():
+      return expert_run.source(config, prepared, cache, writers, mesh)
+  except Stop as stop:
+    raise driver.Interrupted(0, stop.signum) from None
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -175,6 +204,7 @@ def _method(
   """Builds the method, and all that can be refused before hours of work."""
   check_counts(prepared.train, config['ipc'])
   scorer.check()
+  expert_run.check(config, prepared)
   steps = num_steps(config, prepared)
   return scorer.build({**config, 'num_steps': steps})
 
@@ -207,7 +237,6 @@ def _artifact(
   config: Config, prepared: Prepared, result: driver.Result
 ) -> Artifact:
   dataset = prepared.dataset
-  cost = distiller.budget(result.state)
   data = jax.tree.map(np.asarray, result.data)
   metadata = {
     'method': config['method']['name'],
@@ -219,17 +248,27 @@ def _artifact(
       'unit_norm': prepared.preprocessing.unit_norm,
     },
     'ipc': config['ipc'],
-    'budget': {
-      'stored_floats': cost.floats,
-      'stored_bytes': cost.bytes,
-      'decoded_images': len(data.image),
-    },
+    'budget': _budget(result),
     'config': _portable(config),
     'seed': config['seed'],
     'versions': versions(),
   }
+  if data.factors is not None:
+    metadata['decoder'] = recipe.decoder(config)
   start = np.asarray(prepared.preprocessing.display(result.start.image))
   return Artifact(data, prepared.preprocessing, start, metadata)
+
+
+def _budget(result: driver.Result) -> dict[str, Any]:
+  """What the set takes, and what a learner sees of it."""
+  cost = distiller.budget(result.state, result.data)
+  pixels, classes = result.data.image[0].size, result.data.label.shape[1]
+  return {
+    'stored_floats': cost.floats,
+    'stored_bytes': cost.bytes,
+    'stored_images_per_class': round(cost.bytes / (4 * pixels * classes), 3),
+    'decoded_images': len(result.data.image),
+  }
 
 
 def _portable(config: Config) -> Config:
@@ -238,6 +277,8 @@ def _portable(config: Config) -> Config:
   held['data_dir'] = ''
   if is_path(held['dataset']):
     held['dataset'] = os.path.basename(os.path.abspath(held['dataset']))
+  store = held['experts']['store'].rstrip('/')
+  held['experts']['store'] = os.path.basename(store)
   start = held['parameterization']['start']
   held['parameterization']['start'] = os.path.basename(start)
   return held

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import optax
 
-from dd_jax import artifact, augment
+from dd_jax import artifact, augment, experts
 from dd_jax.data.labels import LabelEncoding, label_encoding
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.protocols import PROTOCOLS
@@ -70,6 +70,20 @@ COMMON: Config = {
     'weight_decay': 0.0,
   },
   'augment': 'none',
+  'experts': {
+    'store': '',  # a folder of trained ones; by default trained and cached
+    'count': 10,
+    'epochs': 0,  # as many as are read
+    'epoch_steps': 0,  # one pass of the training data
+    'batch_size': 256,
+    'step_size': 1e-2,
+    'momentum': 0.0,
+    'augment': 'none',
+    'rho': 0.0,  # of FTD's flat minima, as is the next
+    'alpha': 0.0,
+    'keep_last': False,  # the trained ones too: soft labels need them
+    'at_once': 10,
+  },
   'evaluation': {
     'protocol': 'dc',
     'others': (),
@@ -274,6 +288,60 @@ def build_augment(text: str, siamese: bool = True) -> Augment | None:
   if text == 'flip':
     return augment.flip
   return augment.dsa(text, siamese=siamese)
+
+
+def build_experts(config: Config, setting: Setting) -> experts.Recipe:
+  """Makes the recipe by which experts are trained.
+
+  Raises:
+    UserError: a value out of range.
+  """
+  section = config['experts']
+  rate = section['step_size']
+  if not rate > 0:
+    raise UserError(f'experts.step_size={rate}: must be above 0')
+  return experts.Recipe(
+    build_network(config['network'], setting),
+    _sgd(rate, section['momentum'], 0.0),
+    section['count'],
+    expert_epochs(config),
+    section['epoch_steps'] or None,
+    section['batch_size'],
+    build_augment(section['augment'], siamese=False),
+    section['rho'],
+    section['alpha'],
+    section['at_once'],
+  )
+
+
+def expert_span(config: Config) -> experts.Span | None:
+  """The epochs of experts that a method reads; None if it reads no experts."""
+  method = config['method']
+  if 'expert_epochs' not in method:
+    return None
+  return experts.Span(
+    method.get('min_start', 0),
+    method['max_start'],
+    method['expert_epochs'],
+    method.get('expert_labels', False),
+  )
+
+
+def expert_epochs(config: Config) -> int:
+  """How long experts are trained.
+
+  Raises:
+    UserError: not as long as the method reads.
+  """
+  span, asked = expert_span(config), config['experts']['epochs']
+  if span is None:
+    return asked or 1
+  if asked and span.end > asked:
+    raise UserError(
+      f'max_start={span.stop} with expert_epochs={span.length} reads epochs up '
+      f'to {span.end}: experts.epochs={asked} must be {span.end} and more'
+    )
+  return asked or span.end
 
 
 def build_start(name: str) -> Start:

@@ -19,6 +19,9 @@ from dd_jax.types import UserError
 class Writer(Protocol):
   """Told by the driver what happens, in this order."""
 
+  def progress(self, what: str, done: int, total: int) -> None:
+    """Work before the run starts: `done` of `total` steps of `what`."""
+
   def begin(self, step: int) -> None:
     """The run starts, or goes on, after `step` finished outer steps."""
 
@@ -48,6 +51,9 @@ class JsonlWriter:
     """Args: workdir: an existing folder."""
     self._metrics = _Lines(pathlib.Path(workdir) / 'metrics.jsonl')
     self._validation = _Lines(pathlib.Path(workdir) / 'validation.jsonl')
+
+  def progress(self, what: str, done: int, total: int) -> None:
+    """Not a row."""
 
   def begin(self, step: int) -> None:
     """Drops the rows beyond `step`, and a torn last one."""
@@ -170,7 +176,21 @@ class ProgressWriter:
     self._every_seconds = every_seconds
     self._accuracy = ''
     self._width = 0
+    self._first: int | None = None
+    self._shown = 0.0
     self.begin(0)
+
+  def progress(self, what: str, done: int, total: int) -> None:
+    """Shows how far that work is."""
+    now = time.monotonic()
+    if self._first is None:
+      self._first, self._start = done, now
+    quiet = now - self._shown < self._every_seconds and done < total
+    if quiet and not self._tty:
+      return
+    self._shown = now
+    rate = (done - self._first) / max(now - self._start, 1e-9)
+    self._show(f'{what} {self._bar(done, total, rate or None)}')
 
   def begin(self, step: int) -> None:
     """Notes when the run began; the clock starts with the first rows.
@@ -179,7 +199,7 @@ class ProgressWriter:
     left.
     """
     del step
-    self._first: int | None = None
+    self._first = None
     self._shown = time.monotonic()
 
   def scalars(
@@ -216,16 +236,19 @@ class ProgressWriter:
     pace = f'  {_rate(rate)}' if rate else ''
     if self._num_steps < 1:
       return f'{step} steps{pace}  loss {loss:.4g}{self._accuracy}'
-    remaining = self._num_steps - step
-    left = f'  {_duration(remaining / rate)} left' if rate else ''
+    what = f'  loss {loss:.4g}{self._accuracy}'
+    return self._bar(step, self._num_steps, rate, what)
+
+  def _bar(
+    self, step: int, total: int, rate: float | None, what: str = ''
+  ) -> str:
+    pace = f'  {_rate(rate)}' if rate else ''
+    left = f'  {_duration((total - step) / rate)} left' if rate else ''
     bar = ''
     if self._tty:
-      done = int(20 * step / self._num_steps)
+      done = int(20 * step / total)
       bar = '█' * done + '░' * (20 - done) + ' '
-    return (
-      f'{bar}{step}/{self._num_steps}{pace}  loss {loss:.4g}'
-      f'{self._accuracy}{left}'
-    )
+    return f'{bar}{step}/{total}{pace}{what}{left}'
 
   def _show(self, line: str) -> None:
     if not self._tty:
@@ -275,6 +298,9 @@ class TensorBoardWriter:
       ) from error
     self._directory = str(directory)
     self._writer: Any = None
+
+  def progress(self, what: str, done: int, total: int) -> None:
+    """Not an event."""
 
   def begin(self, step: int) -> None:
     """Opens an event file; viewers drop earlier events beyond `step`."""

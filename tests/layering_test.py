@@ -39,6 +39,7 @@ FLOORS = (
   'feed',
   'driver',
   'recipe',
+  'expert_run',
   'scoring',
   'pipeline',
   'api',

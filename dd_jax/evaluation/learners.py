@@ -1,7 +1,7 @@
 """Training learners on a distilled set and testing them on real data."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +10,22 @@ import optax
 from dd_jax.data.source import HostSource, ResidentSource, Source
 from dd_jax.networks import Network
 from dd_jax.training import (
+  Batch,
   Loss,
+  Model,
   epochs,
   fresh_model,
   train,
   train_many,
   train_step,
 )
-from dd_jax.types import Augment, Key, LabeledData, PyTree
+from dd_jax.types import Augment, DistilledData, Key, LabeledData, PyTree
 
 _CHUNK = 32
 _HOST_CHUNK = 1024
+
+Support: TypeAlias = LabeledData | DistilledData
+"""What learners are trained on."""
 
 
 class Recipe(NamedTuple):
@@ -28,7 +33,8 @@ class Recipe(NamedTuple):
 
   Attributes:
     network: the learner.
-    optimizer: with its schedule, counted in steps.
+    optimizer: with its schedule, counted in steps; or a function that makes it
+      of the distilled set, whose step size may be learned.
     loss: `(logits, label) -> [n]`.
     num_steps: optimiser steps.
     batch_size: the whole set where that is smaller.
@@ -37,7 +43,10 @@ class Recipe(NamedTuple):
   """
 
   network: Network
-  optimizer: optax.GradientTransformation
+  optimizer: (
+    optax.GradientTransformation
+    | Callable[[DistilledData], optax.GradientTransformation]
+  )
   loss: Loss
   num_steps: int
   batch_size: int
@@ -45,23 +54,25 @@ class Recipe(NamedTuple):
   mesh: jax.sharding.Mesh | None = None
 
 
-def trained(recipe: Recipe, key: Key, data: LabeledData) -> PyTree:
+def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   """Trains one fresh learner; returns its variables."""
   k_init, k_data = jax.random.split(key)
-  model = fresh_model(recipe.network, recipe.optimizer, k_init)
-  batches, _ = epochs(k_data, data, recipe.batch_size, recipe.augment)
+  support = LabeledData(data.image, data.label)
+  optimizer = recipe.optimizer
+  if not isinstance(optimizer, optax.GradientTransformation):
+    optimizer = optimizer(DistilledData(*data))
+  model = fresh_model(recipe.network, optimizer, k_init)
+  batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
 
-  def step(model, batch):  # type: ignore[no-untyped-def]
-    return train_step(
-      recipe.network, recipe.optimizer, recipe.loss, model, batch
-    )
+  def step(model: Model, batch: Batch) -> Model:
+    return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
   return train(step, model, batches, recipe.num_steps).variables
 
 
 def learner_test(
   recipe: Recipe,
-) -> Callable[[Key, LabeledData, Source], jax.Array]:
+) -> Callable[[Key, Support, Source], jax.Array]:
   """A test of fresh learners, compiled once for each shape.
 
   Returns:
@@ -77,8 +88,8 @@ def learner_test(
 
 def test_trained(
   recipe: Recipe,
-  predictor: Callable[[PyTree, LabeledData], Callable[[jax.Array], jax.Array]],
-) -> Callable[[Key, LabeledData, Source], jax.Array]:
+  predictor: Callable[[PyTree, Any], Callable[[jax.Array], jax.Array]],
+) -> Callable[[Key, Support, Source], jax.Array]:
   """As `learner_test`, for any way to predict with a trained learner.
 
   Args:
@@ -86,14 +97,14 @@ def test_trained(
     predictor: `(variables, data) -> (image [n, h, w, c]) -> [n, k]`.
   """
 
-  def one(key: Key, data: LabeledData, test: Source) -> jax.Array:
+  def one(key: Key, data: Support, test: Source) -> jax.Array:
     return source_accuracy(predictor(trained(recipe, key, data), data), test)
 
   @jax.jit
-  def on_device(keys: Key, data: LabeledData, test: Source) -> jax.Array:
+  def on_device(keys: Key, data: Support, test: Source) -> jax.Array:
     return train_many(lambda k: one(k, data, test), keys, mesh=recipe.mesh)
 
-  def run(keys: Key, data: LabeledData, test: Source) -> jax.Array:
+  def run(keys: Key, data: Support, test: Source) -> jax.Array:
     if isinstance(test, ResidentSource):
       return on_device(keys, data, test)
     return jnp.stack([one(k, data, test) for k in keys])

@@ -6,6 +6,7 @@ under another. Each is a short factory here, by the name in the reports.
 | name | what is trained | source |
 |---|---|---|
 | `dc` | ConvNet-D3-W128, SGD, 300 epochs (1,000 with augmentation) | DC |
+| `mtt` | as `dc`, at the learned step size, always augmented (DSA) | MTT |
 | `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
 | `krr-ntk` | kernel ridge regression, exact NTK | KIP |
 | `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
@@ -24,7 +25,7 @@ import optax
 from dd_jax import augment
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, Support, learner_test
 from dd_jax.evaluation.regression import feature_test, kernel_test
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.losses import soft_cross_entropy, squared_error
@@ -52,7 +53,11 @@ _FREPO_STEPS = {
 }
 
 
-Tester = Callable[[Key, LabeledData, Source], jax.Array]
+_DC_STEP_SIZE, _DC_BATCH = 0.01, 256
+_DIGITS = ('mnist', 'svhn_cropped', 'digits')
+_DSA_DIGITS = 'color_crop_cutout_scale_rotate'
+
+Tester = Callable[[Key, Support, Source], jax.Array]
 """`(keys [m], data, test) -> accuracies in [0, 1] [m]`."""
 
 
@@ -117,13 +122,49 @@ def dc(setting: Setting) -> Protocol:
     return learner_test(chosen._replace(mesh=setting.mesh))
 
   def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
-    label = data.label
-    if setting.label_encoding != 'one-hot':
-      label = jax.nn.one_hot(label.argmax(-1), label.shape[-1])
-    support = LabeledData(data.image, label)
-    return tester(len(label))(keys, support, test)
+    support = LabeledData(data.image, _on_simplex(setting, data.label))
+    return tester(len(data.label))(keys, support, test)
 
   return Protocol('dc', score)
+
+
+def mtt(setting: Setting) -> Protocol:
+  """The protocol of trajectory matching (arXiv 2203.11932).
+
+  As `dc` for 1,001 epochs, with every image of a batch augmented on its own by
+  one operation of DSA (none flips digits), at the step size that was learned
+  with the set; 0.01 where none was.
+  """
+  strategy = _DSA_DIGITS if setting.dataset in _DIGITS else augment.DSA
+  transform = augment.dsa(strategy, siamese=False)
+  network = setting.network or NETWORKS['convnet'](
+    setting.image_shape, setting.num_classes
+  )
+
+  @functools.cache
+  def tester(size: int) -> Tester:
+    chosen = _dc_recipe(network, size, 1000, transform, setting.steps)
+    half = _dc_half(size, 1000, setting.steps)
+
+    def optimizer(data: DistilledData) -> optax.GradientTransformation:
+      rate = _DC_STEP_SIZE if data.step_size is None else data.step_size
+      return _dc_optimizer(rate, half)
+
+    return learner_test(chosen._replace(optimizer=optimizer, mesh=setting.mesh))
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    label = _on_simplex(setting, data.label)
+    support = DistilledData(data.image, label, data.step_size)
+    return tester(len(label))(keys, support, test)
+
+  return Protocol('mtt', score)
+
+
+def _on_simplex(setting: Setting, label: jax.Array) -> jax.Array:
+  """Labels as cross-entropy wants them."""
+  if setting.label_encoding == 'one-hot':
+    return label
+  return jax.nn.one_hot(label.argmax(-1), label.shape[-1])
 
 
 def _dc_recipe(
@@ -133,14 +174,25 @@ def _dc_recipe(
   transform: Augment | None,
   steps: int | None,
 ) -> Recipe:
-  batch_size = min(256, size)
+  batch_size = min(_DC_BATCH, size)
   per_epoch = -(-size // batch_size)
   num_steps = steps or (epochs + 1) * per_epoch
-  half = num_steps // 2 if steps else (epochs // 2 + 2) * per_epoch
-  optimizer = restarted_sgd(0.01, half, momentum=0.9, weight_decay=5e-4)
+  optimizer = _dc_optimizer(_DC_STEP_SIZE, _dc_half(size, epochs, steps))
   return Recipe(
     network, optimizer, soft_cross_entropy, num_steps, batch_size, transform
   )
+
+
+def _dc_half(size: int, epochs: int, steps: int | None) -> int:
+  """The step from which the rate is a tenth."""
+  per_epoch = -(-size // min(_DC_BATCH, size))
+  return steps // 2 if steps else (epochs // 2 + 2) * per_epoch
+
+
+def _dc_optimizer(
+  step_size: float | jax.Array, half: int
+) -> optax.GradientTransformation:
+  return restarted_sgd(step_size, half, momentum=0.9, weight_decay=5e-4)
 
 
 class RestartState(NamedTuple):
@@ -151,7 +203,11 @@ class RestartState(NamedTuple):
 
 
 def restarted_sgd(
-  step_size: float, restart: int, *, momentum: float, weight_decay: float
+  step_size: float | jax.Array,
+  restart: int,
+  *,
+  momentum: float,
+  weight_decay: float,
 ) -> optax.GradientTransformation:
   """SGD whose rate drops to a tenth at step `restart`, momentum from zero."""
 
@@ -253,6 +309,7 @@ def _centred(setting: Setting, data: DistilledData) -> LabeledData:
 
 PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'dc': dc,
+  'mtt': mtt,
   'frepo': frepo,
   'krr-ntk': _krr('ntk'),
   'krr-nngp': _krr('nngp'),

@@ -10,10 +10,16 @@ from dd_jax.experts.source import (
   ResidentExperts,
   Segments,
   experts_of,
+  load_experts,
   with_experts,
 )
 from dd_jax.experts.store import ExpertStore, Span, identity
-from dd_jax.experts.training import Recipe, train_experts
+from dd_jax.experts.training import (
+  Recipe,
+  parameter_shapes,
+  train_experts,
+  unflatten,
+)
 
 __all__ = [
   'ExpertSource',
@@ -25,6 +31,9 @@ __all__ = [
   'Span',
   'experts_of',
   'identity',
+  'load_experts',
+  'parameter_shapes',
   'train_experts',
+  'unflatten',
   'with_experts',
 ]

@@ -66,6 +66,11 @@ class ResidentExperts:
     """Number of experts."""
     return self.params.shape[0]
 
+  @property
+  def parameters(self) -> int:
+    """Numbers in one row."""
+    return self.params.shape[-1]
+
   def take(
     self, expert: jax.Array, epoch: jax.Array, target: jax.Array
   ) -> Segments:
@@ -110,6 +115,11 @@ class HostExperts:
   def count(self) -> int:
     """Number of experts."""
     return len(self.params)
+
+  @property
+  def parameters(self) -> int:
+    """Numbers in one row."""
+    return self.params[0].shape[-1]
 
   def take(self, expert: Any, epoch: Any, target: Any) -> Segments:
     """See `ResidentExperts.take`; any leading axes, outside compiled code."""

@@ -89,7 +89,7 @@ class ExpertStore:
     path: the folder.
     identity: as `identity` makes it.
     experts: of each one that is there: `accuracy` in percent on held-out
-      examples, `crc32` of the array's bytes, `parameters`.
+      examples, `seconds` it took, `parameters`, `crc32` of the array's bytes.
   """
 
   def __init__(
@@ -167,12 +167,15 @@ class ExpertStore:
     """How many experts there will be."""
     return int(self.identity['recipe']['count'])
 
-  def add(self, trajectory: np.ndarray, accuracy: float) -> None:
+  def add(
+    self, trajectory: np.ndarray, accuracy: float, seconds: float
+  ) -> None:
     """Writes the next expert.
 
     Args:
       trajectory: float32 `[epochs, parameters]`.
       accuracy: in percent, for the manifest.
+      seconds: that it took, for the manifest.
     """
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(trajectory, np.float32))
@@ -180,8 +183,9 @@ class ExpertStore:
     self.experts.append(
       {
         'accuracy': round(accuracy, 4),
+        'seconds': round(seconds, 3),
         'parameters': trajectory.shape[1],
-        'crc32': zlib.crc32(np.ascontiguousarray(trajectory, np.float32)),
+        'crc32': _crc32(trajectory),
       }
     )
     self._write_manifest()
@@ -202,7 +206,7 @@ class ExpertStore:
       expected = (len(self.epochs), about['parameters'])
       whole = found.shape == expected and found.dtype == np.float32
       if whole and verify:
-        whole = zlib.crc32(np.ascontiguousarray(found)) == about['crc32']
+        whole = _crc32(found) == about['crc32']
     except (OSError, ValueError, EOFError):
       whole = False
     if not whole:
@@ -229,9 +233,8 @@ class ExpertStore:
     for field in fields:
       held, asked = self.identity.get(field), wanted[field]
       if held != asked:
-        raise UserError(
-          f'{self.path}: its experts are of another {_difference(field, held, asked)}'
-        )
+        what = _difference(field, held, asked)
+        raise UserError(f'{self.path}: its experts are of another {what}')
 
   def check_span(self, span: Span) -> None:
     """Refuses a store that lacks experts or epochs that will be read.
@@ -242,7 +245,7 @@ class ExpertStore:
     if len(self.experts) < self.count:
       raise UserError(
         f'{self.path}: holds {len(self.experts)} of {self.count} experts; '
-        'go on with python -m experiments.experts --resume'
+        'the command that began them, given again, goes on'
       )
     total = int(self.identity['recipe']['epochs'])
     if span.last and total not in self.epochs:
@@ -265,6 +268,10 @@ class ExpertStore:
   def _write_manifest(self) -> None:
     content = {'identity': self.identity, 'experts': self.experts}
     write_json(self.path / MANIFEST, content)
+
+
+def _crc32(trajectory: np.ndarray) -> int:
+  return zlib.crc32(np.ascontiguousarray(trajectory, np.float32).data)
 
 
 def _difference(field: str, held: Any, wanted: Any) -> str:

@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
   Attributes:
     network: the learner; parameters only, no batch statistics.
     optimizer: MTT's is SGD at 0.01.
-    count: experts.
+    num_experts: how many.
     epochs: how long each is trained.
     epoch_steps: steps that count as one epoch; None for one pass of the data.
     batch_size: of real images.
@@ -52,7 +52,7 @@ class Recipe(NamedTuple):
 
   network: Network
   optimizer: optax.GradientTransformation
-  count: int
+  num_experts: int
   epochs: int
   epoch_steps: int | None = None
   batch_size: int = 256
@@ -99,22 +99,26 @@ def train_experts(
   trainer = _Trainer(recipe, source, mesh)
   size = _group_size(recipe, mesh)
   tested = held_out.take(jnp.arange(min(_TESTED, len(held_out))))
-  while len(store.experts) < recipe.count:
+  per_expert = recipe.epochs * trainer.epoch_steps
+
+  def told(first: int) -> Callable[[int], None]:
+    total = recipe.num_experts * per_expert
+    return lambda steps: report(first * per_expert + steps, total)
+
+  while len(store.experts) < recipe.num_experts:
     first = len(store.experts) // size * size
-    group = range(first, min(first + size, recipe.count))
+    group = range(first, min(first + size, recipe.num_experts))
     keys = jax.vmap(functools.partial(jax.random.fold_in, key))(
       jnp.array(group)
     )
-    per_expert = recipe.epochs * trainer.epoch_steps
-    done = lambda steps, first=first: report(
-      first * per_expert + steps, recipe.count * per_expert
-    )
-    members, kept = trainer.run(keys, store.epochs, done)
+    before = time.perf_counter()
+    members, kept = trainer.run(keys, store.epochs, told(first))
     scores = trainer.test(members.model.variables, tested)
+    seconds = (time.perf_counter() - before) / len(group)
     for i in range(len(store.experts), group.stop):
       if not np.all(np.isfinite(kept[i - first])):
         raise UserError(f'expert {i} diverged: lower config.experts.step_size')
-      store.add(kept[i - first], 100 * float(scores[i - first]))
+      store.add(kept[i - first], 100 * float(scores[i - first]), seconds)
 
 
 def _group_size(recipe: Recipe, mesh: jax.sharding.Mesh | None) -> int:
@@ -138,6 +142,22 @@ def parameter_shapes(network: Network) -> PyTree:
       f'{", ".join(others)}; use norm=instance or none'
     )
   return shapes['params']
+
+
+def unflatten(shapes: PyTree, flat: jax.Array) -> PyTree:
+  """A network's parameters of a row `[p]` of a trajectory.
+
+  Args:
+    shapes: as `parameter_shapes` gives them.
+    flat: in the order of `jax.flatten_util.ravel_pytree`.
+  """
+  leaves, structure = jax.tree.flatten(shapes)
+  ends = np.cumsum([leaf.size for leaf in leaves])
+  parts = jnp.split(flat, ends[:-1])
+  return jax.tree.unflatten(
+    structure,
+    [p.reshape(x.shape) for p, x in zip(parts, leaves, strict=True)],
+  )
 
 
 class _Trainer:
