@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 
-from dd_jax.networks.convnet import ConvNet, convnet, frepo_convnet
+from dd_jax.networks.convnet import (
+  ConvNet,
+  convnet,
+  frepo_convnet,
+  nngp_convnet,
+)
 from dd_jax.networks.mlp import MLP, mlp
 from dd_jax.networks.network import Network, Outputs, from_flax
 
 NETWORKS: dict[str, Callable[..., Network]] = {
   'convnet': convnet,
   'frepo_convnet': frepo_convnet,
+  'nngp_convnet': nngp_convnet,
   'mlp': mlp,
 }
 """By name: `(image_shape, num_classes, *, ...) -> Network`."""
@@ -23,4 +29,5 @@ __all__ = [
   'frepo_convnet',
   'from_flax',
   'mlp',
+  'nngp_convnet',
 ]

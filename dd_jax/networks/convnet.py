@@ -33,7 +33,7 @@ class ConvNet(nn.Module):
     norm_first: normalise before the convolution of every block but the first
       (FRePo) rather than after each convolution (DC).
     first_padding: pixels of padding of the first convolution.
-    initializer: 'torch' or 'lecun', see `layers.initializers`.
+    initializer: 'torch', 'lecun' or 'nngp', see `layers.initializers`.
     batch_momentum: of batch norm's running statistics.
     convolution: implementation, see `layers.Conv`.
     sharpness: of a softplus in place of ReLU, see `layers.soft_relu`.
@@ -152,6 +152,38 @@ def frepo_convnet(
     batch_momentum=0.1,
     convolution=convolution,
     sharpness=sharpness,
+  )
+  return from_flax(module, image_shape)
+
+
+def nngp_convnet(
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  *,
+  width: int = 256,
+  depth: int = 3,
+  convolution: str = 'closed',
+) -> Network:
+  """RFAD's ConvNet, plain: KIP's exact kernels are its infinite width.
+
+  No normalisation, SAME padding for every size of image, weights of variance
+  2/fan_in and biases of 0.01.
+
+  Raises:
+    UserError: if the last map would be empty.
+  """
+  deepest = int(math.log2(min(image_shape[:2])))
+  if not 1 <= depth <= deepest:
+    raise UserError(
+      f'network.depth={depth}: allowed for images of {image_shape[0]} x '
+      f'{image_shape[1]} is 1 to {deepest}'
+    )
+  module = ConvNet(
+    widths=(width,) * depth,
+    num_classes=num_classes,
+    norm='none',
+    initializer='nngp',
+    convolution=convolution,
   )
   return from_flax(module, image_shape)
 

@@ -179,6 +179,7 @@ def initializers(name: str, fan_in: int) -> tuple[Initializer, Initializer]:
 
   'torch': both uniform in +-1/sqrt(fan_in), what DC and its descendants use.
   'lecun': normal of variance 1/fan_in and zero, Flax's default (FRePo).
+  'nngp': normal of variance 2/fan_in and 0.01 (RFAD, KIP).
 
   Raises:
     UserError: for any other name.
@@ -187,7 +188,12 @@ def initializers(name: str, fan_in: int) -> tuple[Initializer, Initializer]:
     return uniform_fan_in(fan_in), uniform_fan_in(fan_in)
   if name == 'lecun':
     return nn.initializers.lecun_normal(), nn.initializers.zeros
-  raise UserError(f"initializer={name!r}: allowed are 'torch', 'lecun'")
+  if name == 'nngp':
+    weight = nn.initializers.normal((2 / fan_in) ** 0.5)
+    return weight, nn.initializers.normal(0.1)
+  raise UserError(
+    f"initializer={name!r}: allowed are 'torch', 'lecun', 'nngp'"
+  )
 
 
 class Dense(nn.Module):
