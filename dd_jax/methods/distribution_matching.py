@@ -303,7 +303,7 @@ def m3d(
   *,
   augment: Augment | None = None,
   batch_size: int = 256,
-  kernel: str = 'gaussian',
+  discrepancy: str = 'gaussian',
   frequencies: int = 4096,
   network_steps: int = 1,
 ) -> Distiller:
@@ -315,7 +315,7 @@ def m3d(
     optimizer: moves the support set.
     augment: siamese.
     batch_size: real images per class.
-    kernel: 'gaussian' (the paper's five widths), 'fourier' (the same by random
+    discrepancy: 'gaussian' (the paper's five widths), 'fourier' (the same by random
       frequencies) or 'linear' (which is `dm`).
     frequencies: for 'fourier'.
     network_steps: outer steps for which one network is kept.
@@ -327,13 +327,15 @@ def m3d(
     ),
     'linear': lambda key, x, y: losses.mean_discrepancy(x, y),
   }
-  if kernel not in distances:
-    raise UserError(f'kernel={kernel!r}: allowed are {", ".join(distances)}')
+  if discrepancy not in distances:
+    raise UserError(
+      f'discrepancy={discrepancy!r}: allowed are {", ".join(distances)}'
+    )
   check_least(network_steps=(network_steps, 1), frequencies=(frequencies, 1))
 
   def distance(real: View, synthetic: View, context: Context) -> jax.Array:
     keys = jax.random.split(context.key, len(real.each))
-    each = jax.vmap(distances[kernel])(keys, real.each, synthetic.each)
+    each = jax.vmap(distances[discrepancy])(keys, real.each, synthetic.each)
     return jnp.sum(each)
 
   return matching(
