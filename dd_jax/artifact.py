@@ -6,9 +6,14 @@
 | `image_uint8` | uint8, the same, for looking at |
 | `label` | float32 `[n, k]`, in the encoding that the metadata names |
 | `step_size`, `temperature` | what a learner must also know, where learned |
+| `factor/*` | what a factorised set decodes from, see `decoder` |
 | `start_image_uint8` | uint8: what the images started from |
 | `preprocess_*` | the fitted preprocessing and its inverse |
 | `metadata` | JSON: method, data, class names, budget, config, seed, versions |
+
+A factorised set stores its factors beside the images that they decode to. The
+metadata's `decoder` has the name and the settings of a parameterization, so
+that `decode` can make the images again; `load` checks that it does.
 
 It holds no path, date, duration or host: two equal runs give equal bytes.
 """
@@ -25,10 +30,13 @@ import numpy as np
 from dd_jax.data import preprocess
 from dd_jax.data.preprocess import Preprocessing
 from dd_jax.files import write_atomically
+from dd_jax.parameterization import PARAMETERIZATIONS
 from dd_jax.types import DistilledData, UserError
 
 FORMAT = 'dd_jax/1'
 _PREFIX = 'preprocess_'
+_FACTOR = 'factor/'
+_CLOSE = 1e-3  # of decoded images, by another machine: of their largest value
 
 
 class Artifact(NamedTuple):
@@ -83,17 +91,63 @@ def load(path: str | pathlib.Path) -> Artifact:
     raise UserError(f'{path}: its contents do not match its checksum')
   metadata.pop('format')
   fields = {k: arrays.get(k) for k in DistilledData._fields}
+  fields['factors'] = _nested(arrays)
   found = {
     k.removeprefix(_PREFIX): v
     for k, v in arrays.items()
     if k.startswith(_PREFIX)
   }
-  return Artifact(
+  loaded = Artifact(
     DistilledData(**fields),  # type: ignore[arg-type]
     preprocess.from_arrays(found),
     arrays.get('start_image_uint8'),
     metadata,
   )
+  _verify(path, loaded)
+  return loaded
+
+
+def decode(artifact: Artifact) -> np.ndarray | None:
+  """The images that the stored factors decode to: `[n, h, w, c]`.
+
+  Returns:
+    None where nothing is factorised, or where the decoder is the user's own.
+
+  Raises:
+    UserError: the decoder is not one of this version's.
+  """
+  held = artifact.metadata.get('decoder')
+  if held is None or artifact.data.factors is None or 'name' not in held:
+    return None
+  if held['name'] not in PARAMETERIZATIONS:
+    raise UserError(
+      f'decoder {held["name"]!r}: this version has '
+      f'{", ".join(PARAMETERIZATIONS)}'
+    )
+  made = PARAMETERIZATIONS[held['name']](
+    held['ipc'],
+    tuple(artifact.data.image.shape[1:]),
+    artifact.data.label.shape[1],
+    **{**held['settings'], 'labels': 'fixed'},
+  )
+  factors = artifact.data.factors
+  return np.asarray(made.decode(factors['params'], factors['constants']).image)
+
+
+def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:
+  try:
+    image = decode(artifact)
+  except UserError as error:
+    raise UserError(f'{path}: {error}') from error
+  except (KeyError, TypeError, ValueError) as error:
+    raise UserError(f'{path}: its factors do not decode ({error})') from error
+  if image is None:
+    return
+  held = artifact.data.image
+  if image.shape != held.shape or not np.allclose(
+    image, held, rtol=0, atol=_CLOSE * np.abs(held).max()
+  ):
+    raise UserError(f'{path}: its images are not what its factors decode to')
 
 
 def _arrays(artifact: Artifact) -> dict[str, np.ndarray]:
@@ -101,13 +155,41 @@ def _arrays(artifact: Artifact) -> dict[str, np.ndarray]:
   arrays = {
     k: np.asarray(v)
     for k, v in artifact.data._asdict().items()
-    if v is not None
+    if v is not None and k != 'factors'
   }
+  arrays |= _flat(artifact.data.factors)
   arrays['image_uint8'] = artifact.image_uint8
   if artifact.start_image is not None:
     arrays['start_image_uint8'] = np.asarray(artifact.start_image)
   fitted = preprocess.to_arrays(artifact.preprocessing)
   return arrays | {_PREFIX + k: v for k, v in fitted.items()}
+
+
+def _flat(factors: Any, path: str = _FACTOR) -> dict[str, np.ndarray]:
+  """Nested dicts of arrays by slashed name; lists and tuples count from 0."""
+  if isinstance(factors, list | tuple):
+    factors = {str(i): value for i, value in enumerate(factors)}
+  if not isinstance(factors, dict):
+    return {} if factors is None else {path: np.asarray(factors)}
+  found: dict[str, np.ndarray] = {}
+  for name, value in factors.items():
+    join = '' if path.endswith('/') else '/'
+    found |= _flat(value, f'{path}{join}{name}')
+  return found
+
+
+def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+  """Undoes `_flat`; None where there are no factors."""
+  found: dict[str, Any] = {}
+  for name, array in arrays.items():
+    if not name.startswith(_FACTOR):
+      continue
+    *groups, last = name.removeprefix(_FACTOR).split('/')
+    place = found
+    for group in groups:
+      place = place.setdefault(group, {})
+    place[last] = array
+  return {'params': {}, 'constants': {}} | found if found else None
 
 
 def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:

@@ -15,9 +15,15 @@ import optax
 
 from dd_jax.data.source import Source
 from dd_jax.models import ModelSource
-from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.base import (
+  Adversary,
+  Parameterization,
+  shipped,
+)
 from dd_jax.training import Model
 from dd_jax.types import DistilledData, Key, LabeledData, Metrics, PyTree
+
+_ADVERSARY = 1  # folded into keys that an adversary shares
 
 
 class State(NamedTuple):
@@ -29,6 +35,7 @@ class State(NamedTuple):
     opt_state: of the outer optimiser.
     models: of the model source; `()` where there is none.
     average: moving average of `params['data']`; `()` where there is none.
+    adversary: of the parameterization; `()` where there is none.
   """
 
   params: PyTree
@@ -36,6 +43,7 @@ class State(NamedTuple):
   opt_state: PyTree = ()
   models: PyTree = ()
   average: PyTree = ()
+  adversary: PyTree = ()
 
 
 class Distiller(NamedTuple):
@@ -74,11 +82,13 @@ class Context(NamedTuple):
     key: fresh each step.
     step: int32 scalar.
     model: the network in use, or None.
+    adversary: the parameterization's own network, or None.
   """
 
   key: Key
   step: jax.Array
   model: Model | None
+  adversary: Model | None = None
 
 
 class Budget(NamedTuple):
@@ -108,6 +118,21 @@ def value_and_gradient(
   """The gradient of `loss` in `params`: `((value, metrics), gradient)`."""
   objective = lambda p: loss(decode(p), batch, context)
   return jax.value_and_grad(objective, has_aux=True)(params)
+
+
+def against(loss: Loss, adversary: Adversary) -> Loss:
+  """`loss` and the penalty of the parameterization's adversary (HaBa)."""
+
+  def both(
+    learned: Learned, batch: PyTree, context: Context
+  ) -> tuple[jax.Array, Metrics]:
+    assert context.adversary is not None
+    value, metrics = loss(learned, batch, context)
+    key = jax.random.fold_in(context.key, _ADVERSARY)
+    more, said = adversary.penalty(key, context.adversary, learned.data)
+    return value + more, {**metrics, **said}
+
+  return both
 
 
 def only_data(learned: Learned) -> DistilledData:
@@ -154,7 +179,8 @@ def from_loss(
     'data': optimizer,
     'extra': extra_optimizer or optax.set_to_zero(),
   }
-  move = advance or _older
+  move, adversary = advance or _older, parameterization.adversary
+  loss = against(loss, adversary) if adversary else loss
   transform = optax.partition(optimizers, {'data': 'data', 'extra': 'extra'})
 
   def decode(params: PyTree, constants: PyTree) -> Learned:
@@ -168,7 +194,10 @@ def from_loss(
     params, constants = fresh_buffers((params, constants))
     members = models.init(k_models, source) if models else ()
     mean = fresh_buffers(params['data']) if average else ()
-    return State(params, constants, transform.init(params), members, mean)
+    k_adversary = jax.random.fold_in(k_models, _ADVERSARY)
+    second = adversary.init(k_adversary) if adversary else ()
+    opt_state = transform.init(params)
+    return State(params, constants, opt_state, members, mean, second)
 
   def update(
     key: Key, step: jax.Array, state: State, batch: PyTree
@@ -181,7 +210,7 @@ def from_loss(
       lambda params: decode(params, state.constants),
       state.params,
       batch,
-      Context(k_loss, step, model),
+      Context(k_loss, step, model, state.adversary or None),
     )
     updates, opt_state = transform.update(change, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -195,18 +224,30 @@ def from_loss(
       )
       members = models.put(k_put, members, slot, moved)
     metrics = {'loss': value, 'grad_norm': optax.tree.norm(change), **metrics}
+    second = state.adversary
+    if adversary:
+      data = decode(params, state.constants).data
+      k_second = jax.random.fold_in(k_advance, _ADVERSARY)
+      second, said = adversary.advance(k_second, second, data)
+      metrics |= said
     mean = jax.tree.map(
       lambda m, p: average * m + (1 - average) * p,
       state.average,
       params['data'] if average else (),
     )
-    return State(params, state.constants, opt_state, members, mean), metrics
+    return (
+      State(params, state.constants, opt_state, members, mean, second),
+      metrics,
+    )
 
   def distilled(state: State) -> DistilledData:
     params = state.params
     if average:
       params = {**params, 'data': state.average}
-    return deliver(decode(params, state.constants))
+    data = deliver(decode(params, state.constants))
+    if parameterization.plain:
+      return data
+    return data._replace(factors=factors(params['data'], state.constants))
 
   return Distiller(init, sample, update, distilled)
 
@@ -225,8 +266,20 @@ def fresh_buffers(tree: PyTree) -> PyTree:
   )
 
 
-def budget(state: State) -> Budget:
-  """Counts what must be stored to decode: params and shipped constants."""
-  leaves = jax.tree.leaves((state.params['data'], state.constants))
+def factors(params: PyTree, constants: PyTree) -> PyTree:
+  """What a factorised set is stored as: all that decoding it needs."""
+  return {'params': params, 'constants': shipped(constants)}
+
+
+def budget(state: State, data: DistilledData | None = None) -> Budget:
+  """Counts what must be stored to decode: params and shipped constants.
+
+  Args:
+    state: of any method.
+    data: the set; its step sizes and its temperature count as well.
+  """
+  also = (data.step_size, data.temperature) if data else ()
+  stored = (state.params['data'], shipped(state.constants), also)
+  leaves = jax.tree.leaves(stored)
   floats = sum(a.size for a in leaves if jnp.issubdtype(a.dtype, jnp.floating))
   return Budget(floats, sum(a.nbytes for a in leaves))

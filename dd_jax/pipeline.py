@@ -248,7 +248,7 @@ def _artifact(
       'unit_norm': prepared.preprocessing.unit_norm,
     },
     'ipc': config['ipc'],
-    'budget': _budget(result),
+    'budget': _budget(config, result),
     'config': _portable(config),
     'seed': config['seed'],
     'versions': versions(),
@@ -259,14 +259,15 @@ def _artifact(
   return Artifact(data, prepared.preprocessing, start, metadata)
 
 
-def _budget(result: driver.Result) -> dict[str, Any]:
+def _budget(config: Config, result: driver.Result) -> dict[str, Any]:
   """What the set takes, and what a learner sees of it."""
   cost = distiller.budget(result.state, result.data)
-  pixels, classes = result.data.image[0].size, result.data.label.shape[1]
+  classes = result.data.label.shape[1]
+  plain = result.data.image[0].size + classes * recipe.learns_labels(config)
   return {
     'stored_floats': cost.floats,
     'stored_bytes': cost.bytes,
-    'stored_images_per_class': round(cost.bytes / (4 * pixels * classes), 3),
+    'stored_images_per_class': round(cost.bytes / (4 * plain * classes), 3),
     'decoded_images': len(result.data.image),
   }
 

@@ -28,6 +28,7 @@ from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import (
   PARAMETERIZATIONS,
   STARTS,
+  Parameterization,
   Start,
   from_distilled,
 )
@@ -50,7 +51,12 @@ COMMON: Config = {
   'num_steps': 1000,  # -1: one sweep of the training data
   'validate_every': 100,
   'method': {'name': 'kip'},
-  'parameterization': {'name': 'pixels', 'start': 'real'},
+  'parameterization': {
+    'name': 'pixels',
+    'start': 'real',
+    'labels': 'free',
+    'label_rule': 'plain',
+  },
   'kernel': {'name': 'dense', 'get': 'ntk'},
   'network': {'name': 'convnet'},
   'optimizer': {
@@ -109,6 +115,8 @@ _OPTIMIZERS = {
   'adabelief': optax.adabelief,
   'lamb': optax.lamb,
   'sgd': optax.sgd,
+  # Differentiable where a gradient is zero: for unrolled training.
+  'smooth_adam': functools.partial(optax.adam, eps_root=1e-12),
 }
 _PLAIN = (int, float, bool, str)
 _HALVINGS = (0.6, 0.8, 0.9)  # where the rate halves, of all steps (CAFE)
@@ -214,8 +222,14 @@ def build(config: Config, setting: Setting) -> Distiller:
   Raises:
     UserError: an unknown name or a value out of range.
   """
-  section = config['method']
-  return _call(METHODS[section['name']].factory, section, config, setting)
+  section, factory = config['method'], METHODS[config['method']['name']].factory
+  name = config['parameterization']['name']
+  if name != 'pixels' and not takes_parameterization(section['name']):
+    raise UserError(
+      f'parameterization.name={name!r}: {section["name"]} keeps real images as '
+      "they are; allowed is 'pixels'"
+    )
+  return _call(factory, section, config, setting)
 
 
 def build_network(section: Config, setting: Setting) -> Network:
@@ -352,11 +366,50 @@ def build_start(name: str) -> Start:
   return STARTS[name]
 
 
-def _parameterization(config: Config, setting: Setting) -> Any:
+def build_parameterization(
+  config: Config, setting: Setting
+) -> Parameterization:
+  """Makes what the run learns.
+
+  Raises:
+    UserError: an unknown name, a value out of range, or too small a budget.
+  """
   section = config['parameterization']
   check_name('parameterization.name', section['name'], PARAMETERIZATIONS)
   factory = PARAMETERIZATIONS[section['name']]
-  return _call(factory, section, config, setting)
+  made: Parameterization = _call(factory, section, config, setting)
+  return made
+
+
+def notes(config: Config, setting: Setting) -> list[str]:
+  """What the user and the report are told of what the run learns."""
+  if not takes_parameterization(config['method']['name']):
+    return []
+  note = build_parameterization(config, setting).note
+  return [note] if note else []
+
+
+def decoder(config: Config) -> Config:
+  """What `artifact.decode` needs to know of a factorised set."""
+  section = config['parameterization']
+  known = settings(PARAMETERIZATIONS[section['name']])
+  return {
+    'name': section['name'],
+    'ipc': config['ipc'],
+    'settings': {name: section[name] for name in known},
+  }
+
+
+def learns_labels(config: Config) -> bool:
+  """Whether the labels of a set are among the numbers stored."""
+  learned: bool = config['parameterization']['labels'] != 'fixed'
+  return learned and takes_parameterization(config['method']['name'])
+
+
+def takes_parameterization(method: str) -> bool:
+  """Whether a method learns anything; selections keep what they choose."""
+  factory = METHODS[method].factory
+  return 'parameterization' in inspect.signature(factory).parameters
 
 
 def _encoding(config: Config, setting: Setting) -> LabelEncoding:
@@ -365,7 +418,7 @@ def _encoding(config: Config, setting: Setting) -> LabelEncoding:
 
 
 PARTS: dict[str, Callable[[Config, Setting], Any]] = {
-  'parameterization': _parameterization,
+  'parameterization': build_parameterization,
   'kernel': lambda c, s: build_kernel(c['kernel']),
   'network': lambda c, s: build_network(c['network'], s),
   'optimizer': lambda c, s: build_optimizer(c['optimizer'], c['num_steps']),
@@ -378,6 +431,7 @@ PARTS: dict[str, Callable[[Config, Setting], Any]] = {
   'encoding': _encoding,
   'features': lambda c, s: s.features,
   'ipc': lambda c, s: c['ipc'],
+  'image_shape': lambda c, s: s.image_shape,
   'num_classes': lambda c, s: s.num_classes,
 }
 """What a factory's parameter of that name is given."""

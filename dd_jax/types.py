@@ -37,12 +37,16 @@ class DistilledData(NamedTuple):
     label: `[n, k]`.
     step_size: learned inner step size(s), scalar or `[t]`, or None.
     temperature: learned logit scale, scalar, or None.
+    factors: what a factorised set is stored as, from which the images are
+      decoded: `{'params': ..., 'constants': ...}`; None where they are stored
+      as they are.
   """
 
   image: jax.Array
   label: jax.Array
   step_size: jax.Array | None = None
   temperature: jax.Array | None = None
+  factors: PyTree = None
 
 
 class UserError(ValueError):

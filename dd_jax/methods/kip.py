@@ -22,12 +22,13 @@ from dd_jax.distiller import (
   Distiller,
   Learned,
   State,
+  factors,
   fresh_buffers,
   from_loss,
 )
 from dd_jax.kernels.ridge import Ridge, predict, solve
 from dd_jax.losses import accuracy, squared_error
-from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.base import DERIVED, Parameterization
 from dd_jax.types import (
   Augment,
   DistilledData,
@@ -135,12 +136,24 @@ def label_solve(
   def init(key: Key, source: Source) -> State:
     params, constants = parameterization.init(key, source)
     image = fresh_buffers(parameterization.decode(params, constants).image)
+    held: PyTree = {'image': image}
+    if not parameterization.plain:  # the images follow from what is stored
+      params = {name: p for name, p in params.items() if name != 'label'}
+      params, constants = fresh_buffers((params, constants))
+      held = {'params': params, 'constants': constants, DERIVED: held}
     n, k = image.shape[0], source.num_classes
     sums = NormalEquations(
       jnp.zeros((n, n), image.dtype), jnp.zeros((n, k), image.dtype)
     )
     label = jnp.zeros((n, k), image.dtype)
-    return State(learned(label), {'image': image}, models=sums)
+    return State(learned(label), held, models=sums)
+
+  def images(state: State) -> jax.Array:
+    held = state.constants
+    found: jax.Array = (held if parameterization.plain else held[DERIVED])[
+      'image'
+    ]
+    return found
 
   def learned(label: jax.Array) -> PyTree:
     return {'data': {'label': label}, 'extra': {}}
@@ -156,7 +169,7 @@ def label_solve(
     key: Key, step: jax.Array, state: State, batch: WeightedBatch
   ) -> tuple[State, Metrics]:
     del key, step
-    image = state.constants['image']
+    image = images(state)
     weight = batch.weight[:, None]
     k_ts = kernel(batch.data.image, image) * weight
     target = _CENTRED.encode(batch.data.label)
@@ -187,9 +200,11 @@ def label_solve(
     return mean(each), mean(right.astype(each.dtype))
 
   def distilled(state: State) -> DistilledData:
-    return DistilledData(
-      state.constants['image'], state.params['data']['label']
-    )
+    data = DistilledData(images(state), state.params['data']['label'])
+    if parameterization.plain:
+      return data
+    held = state.constants
+    return data._replace(factors=factors(held['params'], held['constants']))
 
   return Distiller(init, sample, update, distilled)
 

@@ -2,20 +2,43 @@
 
 from collections.abc import Callable
 
-from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.base import Adversary, Parameterization
+from dd_jax.parameterization.frequency import frequency
+from dd_jax.parameterization.generator import generator
+from dd_jax.parameterization.hallucinator import hallucinator
+from dd_jax.parameterization.latent import Decoder, frozen, latent, linear
+from dd_jax.parameterization.memory import memory
+from dd_jax.parameterization.multi_formation import formation, multi_formation
 from dd_jax.parameterization.pixels import pixels
 from dd_jax.parameterization.starts import STARTS, Start, from_distilled
 
 PARAMETERIZATIONS: dict[str, Callable[..., Parameterization]] = {
-  'pixels': pixels
+  'pixels': pixels,
+  'multi_formation': multi_formation,
+  'memory': memory,
+  'hallucinator': hallucinator,
+  'frequency': frequency,
+  'latent': latent,
+  'generator': generator,
 }
-"""By name: `(ipc, *, ...) -> Parameterization`."""
+"""By name: `(ipc, ..., *, ...) -> Parameterization`."""
 
 __all__ = [
   'PARAMETERIZATIONS',
   'STARTS',
+  'Adversary',
+  'Decoder',
   'Parameterization',
   'Start',
+  'formation',
+  'frequency',
   'from_distilled',
+  'frozen',
+  'generator',
+  'hallucinator',
+  'latent',
+  'linear',
+  'memory',
+  'multi_formation',
   'pixels',
 ]

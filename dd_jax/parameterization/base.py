@@ -3,8 +3,31 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
+
 from dd_jax.data.source import Source
-from dd_jax.types import Key, LabeledData, PyTree
+from dd_jax.training import Model
+from dd_jax.types import Key, LabeledData, Metrics, PyTree
+
+DERIVED = 'derived'
+"""Constants under this key follow from the others, or from the shapes.
+
+They need not be shipped with a set, and its budget does not count them.
+"""
+
+
+class Adversary(NamedTuple):
+  """A second network that plays against what is learned (HaBa).
+
+  Attributes:
+    init: `(key) -> Model`; untrained.
+    penalty: `(key, model, data) -> (scalar, metrics)`, added to the loss.
+    advance: `(key, model, data) -> (Model, metrics)`: its own step.
+  """
+
+  init: Callable[[Key], Model]
+  penalty: Callable[[Key, Model, LabeledData], tuple[jax.Array, Metrics]]
+  advance: Callable[[Key, Model, LabeledData], tuple[Model, Metrics]]
 
 
 class Parameterization(NamedTuple):
@@ -15,7 +38,20 @@ class Parameterization(NamedTuple):
       outer optimiser moves `params`; `constants` stay.
     decode: `(params, constants) -> LabeledData`, class-major: it reshapes to
       `[classes, per_class, ...]`.
+    plain: images are stored as they are: there is nothing to decode.
+    note: a line that the user and the report are told, or ''.
+    adversary: of the images, or None.
   """
 
   init: Callable[[Key, Source], tuple[PyTree, PyTree]]
   decode: Callable[[PyTree, PyTree], LabeledData]
+  plain: bool = False
+  note: str = ''
+  adversary: Adversary | None = None
+
+
+def shipped(constants: PyTree) -> PyTree:
+  """`constants` without what is derived, at any depth of dicts."""
+  if not isinstance(constants, dict):
+    return constants
+  return {k: shipped(v) for k, v in constants.items() if k != DERIVED}

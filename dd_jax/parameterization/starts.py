@@ -46,6 +46,13 @@ def noise(key: Key, source: Source, ipc: int) -> jax.Array:
   return jax.random.normal(key, shape)
 
 
+def unit_noise(key: Key, source: Source, ipc: int) -> jax.Array:
+  """Normal pixels, every image of length 1 (RaT-BPTT, for whitened sets)."""
+  image = noise(key, source, ipc)
+  length = jnp.sqrt(jnp.sum(image**2, (1, 2, 3), keepdims=True))
+  return image / length
+
+
 def class_means(key: Key, source: Source, ipc: int) -> jax.Array:
   """Every image is its class's mean plus a tenth of normal noise.
 
@@ -110,6 +117,28 @@ def _nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
   return np.array(rows)
 
 
+def plenty(start: Start) -> Start:
+  """`start` for factorised sets, which may want more images than there are.
+
+  Where the smallest class has fewer, its images come again, each time with a
+  tenth of normal noise, so that two of them never move as one.
+  """
+
+  def started(key: Key, source: Source, count: int) -> jax.Array:
+    check_counts(source, 1)
+    most = min(count, int(np.asarray(source.class_count).min()))
+    image = start(key, source, most)
+    if most == count:
+      return image
+    order = np.arange(count) % most
+    many = image.reshape(-1, most, *image.shape[1:])[:, order]
+    noise = 0.1 * jax.random.normal(jax.random.fold_in(key, 1), many.shape)
+    again = (np.arange(count) >= most).reshape(1, -1, 1, 1, 1)
+    return (many + again * noise).reshape(-1, *image.shape[1:])
+
+  return started
+
+
 def from_distilled(data: DistilledData) -> Start:
   """Starts from another distilled set, such as a loaded artefact.
 
@@ -133,6 +162,7 @@ def from_distilled(data: DistilledData) -> Start:
 STARTS: dict[str, Start] = {
   'real': real,
   'noise': noise,
+  'unit_noise': unit_noise,
   'class_means': class_means,
   'kmeans': kmeans,
 }

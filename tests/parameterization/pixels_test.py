@@ -59,7 +59,7 @@ def test_what_is_learned(labels):
   _, params, constants = started(labels=labels)
   learned = {'image'} if labels == 'fixed' else {'image', 'label'}
   assert set(params) == learned
-  assert set(constants) == ({'class'} if labels == 'fixed' else set())
+  assert set(constants) == ({'derived'} if labels == 'fixed' else set())
 
 
 def test_label_only():

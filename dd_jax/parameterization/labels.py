@@ -1,0 +1,117 @@
+"""Labels of a support set: fixed, or learned in one of three ways."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dd_jax.data.labels import LabelEncoding
+from dd_jax.data.source import Source
+from dd_jax.parameterization.base import Parameterization
+from dd_jax.types import Key, LabeledData, PyTree, UserError
+
+_LOGIT_SCALE = 5.0
+_ALLOWED = ('fixed', 'free', 'simplex', 'logits')
+
+
+class Labels(NamedTuple):
+  """How labels are stored, and what a learner sees of them.
+
+  Attributes:
+    mode: 'fixed' (the class); 'free' (any numbers, starting there); 'simplex'
+      (the nearest point of the probability simplex to what is learned) or
+      'logits' (its softmax).
+    rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
+    encoding: of the labels, from where 'free' ones start; by default one-hot.
+  """
+
+  mode: str
+  rule: str
+  encoding: LabelEncoding | None
+
+  @property
+  def learned(self) -> bool:
+    """Whether labels are stored at all."""
+    return self.mode != 'fixed'
+
+  def numbers(self, num_classes: int) -> int:
+    """Stored for one image."""
+    return num_classes if self.learned else 0
+
+  def first(self, one_hot: jax.Array) -> jax.Array:
+    """What learned labels start from: `[n, k]`."""
+    if self.mode == 'logits':
+      return _LOGIT_SCALE * one_hot
+    return one_hot if self.mode == 'simplex' else self.encode(one_hot)
+
+  def decode(self, label: jax.Array) -> jax.Array:
+    """Learned labels as a learner sees them: `[n, k]`."""
+    if self.mode == 'logits':
+      return self.encode(jax.nn.softmax(label))
+    return self.encode(_projected(label)) if self.mode == 'simplex' else label
+
+  def encode(self, one_hot: jax.Array) -> jax.Array:
+    """Encodes and scales `[n, k]`."""
+    encoded = self.encoding.encode(one_hot) if self.encoding else one_hot
+    scale = (one_hot.shape[-1] / 10) ** 0.5 if self.rule == 'frepo' else 1.0
+    return encoded / scale
+
+
+def make_labels(mode: str, rule: str, encoding: LabelEncoding | None) -> Labels:
+  """Checks the names.
+
+  Raises:
+    UserError: an unknown one.
+  """
+  if mode not in _ALLOWED:
+    raise UserError(f'labels={mode!r}: allowed are {list(_ALLOWED)}')
+  if rule not in ('plain', 'frepo'):
+    raise UserError(f"label_rule={rule!r}: allowed are 'plain', 'frepo'")
+  return Labels(mode, rule, encoding)
+
+
+class Images(NamedTuple):
+  """A parameterization of images alone.
+
+  Attributes:
+    init: `(key, source) -> (params, constants)`, two dicts.
+    decode: `(params, constants) -> image [k * per_class, h, w, c]`.
+  """
+
+  init: Callable[[Key, Source], tuple[dict[str, PyTree], dict[str, PyTree]]]
+  decode: Callable[[PyTree, PyTree], jax.Array]
+
+
+def labelled(
+  images: Images, num_classes: int, per_class: int, labels: Labels
+) -> Parameterization:
+  """Gives every decoded image a label of its own."""
+
+  def one_hot() -> jax.Array:
+    return jnp.repeat(jnp.eye(num_classes), per_class, 0)
+
+  def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
+    params, constants = images.init(key, source)
+    if labels.learned:
+      params = {**params, 'label': labels.first(one_hot())}
+    return params, constants
+
+  def decode(params: PyTree, constants: PyTree) -> LabeledData:
+    image = images.decode(params, constants)
+    if labels.learned:
+      return LabeledData(image, labels.decode(params['label']))
+    return LabeledData(image, labels.encode(one_hot()))
+
+  return Parameterization(init, decode)
+
+
+def _projected(label: jax.Array) -> jax.Array:
+  """The nearest points of the simplex; the gradient passes straight through.
+
+  A lazily projected step: the projection's own gradient is zero at a corner,
+  where every label starts.
+  """
+  nearest = jax.vmap(optax.projections.projection_simplex)(label)
+  return label + jax.lax.stop_gradient(nearest - label)

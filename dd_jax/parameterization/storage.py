@@ -1,0 +1,83 @@
+"""How many images a factorised set may decode to: its storage budget.
+
+A factorised set at `ipc` stores at most the numbers of `ipc` plain images per
+class, with their labels where labels are learned. Everything that decoding
+needs counts: bases, decoder weights, masks.
+"""
+
+import math
+from typing import NamedTuple
+
+from dd_jax.parameterization.labels import Labels
+from dd_jax.types import UserError
+
+
+class Room(NamedTuple):
+  """What a budget holds.
+
+  Attributes:
+    per_class: images (or bases) of each class.
+    note: says so where that is more than the budget; or ''.
+  """
+
+  per_class: int
+  note: str
+
+
+class Budget(NamedTuple):
+  """What may be stored.
+
+  Attributes:
+    numbers: in all, of four bytes each.
+    label: of which for one image's label.
+    num_classes: `k`.
+    ipc: the plain images per class that it equals.
+  """
+
+  numbers: int
+  label: int
+  num_classes: int
+  ipc: int
+
+  def room(self, given: int, *, shared: int, each: int, what: str) -> Room:
+    """How many images (or bases) there may be.
+
+    Args:
+      given: per class, what the user asked for; 0 for as many as fit.
+      shared: numbers that all images share.
+      each: numbers for one image, its label apart.
+      what: names the shared part, for the refusal.
+
+    Raises:
+      UserError: there is no room for one image of every class.
+    """
+    row = self.num_classes * (each + self.label)
+    fit = (self.numbers - shared) // row
+    if given < 0 or (fit < 1 and not given):
+      raise UserError(
+        f'ipc={self.ipc}: fewer images than classes would fit: {what} take '
+        f'{shared:,} of its {self.numbers:,} numbers, and one image of every '
+        f'class {row:,} more'
+      )
+    stored = shared + (given or fit) * row
+    plain = self.ipc * stored / self.numbers
+    note = (
+      f'the set stores as much as {plain:.3g} plain images per class, more '
+      f'than ipc={self.ipc}'
+    )
+    return Room(given or fit, note if stored > self.numbers else '')
+
+
+def budget_of(
+  ipc: int, image_shape: tuple[int, int, int], num_classes: int, labels: Labels
+) -> Budget:
+  """What `ipc` plain images per class would take.
+
+  Raises:
+    UserError: `ipc` is below 1.
+  """
+  if ipc < 1:
+    raise UserError(f'ipc={ipc}: allowed are 1 and more')
+  label = labels.numbers(num_classes)
+  numbers = num_classes * ipc * (math.prod(image_shape) + label)
+  return Budget(numbers, label, num_classes, ipc)
