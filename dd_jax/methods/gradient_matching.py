@@ -92,7 +92,7 @@ def loops(ipc: int, table: str = 'dc') -> tuple[int, int]:
   Raises:
     UserError: for another table.
   """
-  _check_name('loops', table, _LOOPS)
+  _check_name('table', table, _LOOPS)
   sizes = list(_LOOPS[table])
   columns = np.array(list(_LOOPS[table].values())).T
   outer, inner = (int(np.rint(np.interp(ipc, sizes, c))) for c in columns)
