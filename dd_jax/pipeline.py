@@ -48,6 +48,7 @@ _COUNTS = (
   'max_age',
   'width',
   'learners',
+  'networks',
   'validation_learners',
 )  # at least 1; other numbers may be 0
 _FLAGS = ('ipc', 'seed', 'num_steps', 'image_size')  # have short names too

@@ -96,6 +96,7 @@ COMMON: Config = {
     'learners': 5,
     'network': {'name': ''},
     'steps': 0,
+    'networks': 16,
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
     'validation_learners': 1,

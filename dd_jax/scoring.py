@@ -133,6 +133,7 @@ class Scorer:
         kernel=functools.partial(recipe.build_kernel, self.config['kernel']),
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
+        networks=section['networks'],
         mesh=self.mesh,
       ),
     )
@@ -214,7 +215,14 @@ class Scorer:
 
   def _identity(self, name: str, key: Key) -> dict[str, Any]:
     section = self.config['evaluation']
-    kept = ('protocol', 'learners', 'network', 'steps', 'features')
+    kept = (
+      'protocol',
+      'learners',
+      'network',
+      'networks',
+      'steps',
+      'features',
+    )
     return {
       **self._data_identity(),
       'selection': name,

@@ -11,6 +11,9 @@ under another. Each is a short factory here, by the name in the reports.
 | `krr-ntk` | kernel ridge regression, exact NTK | KIP |
 | `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
 | `krr-feature` | ridge regression on features of `frepo`'s networks | FRePo |
+| `krr-random` | kernel ridge regression, 16 random networks' kernel | RFAD |
+| `rfad` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
+| `rcig` | as `frepo`, Adam at 1e-4, mirror images, no augmentation | RCIG |
 """
 
 import difflib
@@ -27,8 +30,14 @@ from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import Recipe, Support, learner_test
 from dd_jax.evaluation.regression import feature_test, kernel_test
+from dd_jax.evaluation.wide import (
+  centred,
+  decay_to_start,
+  random_feature_test,
+)
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.losses import soft_cross_entropy, squared_error
+from dd_jax.methods.frepo import with_flips
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.types import (
   Augment,
@@ -73,6 +82,7 @@ class Setting(NamedTuple):
     kernel: replaces the exact kernel; `(get) -> Kernel`.
     ridge: of kernel and feature regression.
     steps: replaces the protocol's own number of steps, where given.
+    networks: random networks in one kernel, for `krr-random`.
     mesh: whose `data` axis learners are split over, or None.
   """
 
@@ -84,6 +94,7 @@ class Setting(NamedTuple):
   kernel: Callable[..., Kernel] = dense_kernel
   ridge: Ridge = Ridge(1e-6, 'trace')
   steps: int | None = None
+  networks: int = 16
   mesh: jax.sharding.Mesh | None = None
 
 
@@ -286,6 +297,115 @@ def _frepo_steps(size: int) -> int:
   return _FREPO_STEPS[sizes[0] if sizes else max(_FREPO_STEPS)]
 
 
+def krr_random(setting: Setting) -> Protocol:
+  """Ridge regression with the kernel that random networks estimate (RFAD)."""
+  network = setting.network or NETWORKS['nngp_convnet'](
+    setting.image_shape, setting.num_classes
+  )
+  tester = random_feature_test(
+    network, setting.networks, setting.ridge, setting.mesh
+  )
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    return tester(keys, _centred(setting, data), test)
+
+  name = 'krr-random'
+  if setting.networks != Setting._field_defaults['networks']:
+    name += f' of {setting.networks}'
+  return Protocol(name, score)
+
+
+# RFAD's step size, label scale and decay by set and images per class.
+_RFAD_RATES = {
+  ('cifar10', 1): (1e-3, 8.0, 0.0),
+  ('cifar10', 10): (1e-3, 2.0, 0.0),
+  ('cifar10', 50): (1e-2, 2.0, 0.0),
+  ('mnist', 1): (1e-3, 8.0, 1e-3),
+  ('cifar100', 1): (1e-1, 8.0, 0.0),
+  ('cifar100', 10): (1e-1, 2.0, 0.0),
+}
+_RFAD_STEPS = 1000
+
+
+def rfad(setting: Setting) -> Protocol:
+  """RFAD's wide network (arXiv 2210.12067).
+
+  A plain ConvNet of width 1,024 minus itself at the start, SGD with momentum
+  0.9 on the whole set (batches of 513), squared error to labels times a scale,
+  divided by its square, decay towards the start. Those authors stop early, on a
+  validation set, within 20,000 steps; here it is 1,000 steps, or as many as the
+  setting says. Sets that they give no rates for get those of CIFAR-10.
+  """
+  network = setting.network or NETWORKS['nngp_convnet'](
+    setting.image_shape, setting.num_classes, width=1024
+  )
+
+  @functools.cache
+  def tester(size: int) -> Tester:
+    ipc = max(1, size // setting.num_classes)
+    near = min((1, 10, 50), key=lambda known: abs(known - ipc))
+    known = _RFAD_RATES.get((setting.dataset, near))
+    rate, scale, decay = known or _RFAD_RATES['cifar10', near]
+    optimizer = optax.chain(
+      decay_to_start(decay), optax.sgd(rate, momentum=0.9)
+    )
+    return learner_test(
+      Recipe(
+        centred(network),
+        optimizer,
+        lambda logits, label: _scaled_error(logits, label, scale),
+        setting.steps or _RFAD_STEPS,
+        513,
+        mesh=setting.mesh,
+      )
+    )
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    return tester(len(data.image))(keys, _centred(setting, data), test)
+
+  return Protocol('rfad', score)
+
+
+def _scaled_error(
+  logits: jax.Array, label: jax.Array, scale: float
+) -> jax.Array:
+  return jnp.mean((logits - scale * label) ** 2, -1) / scale**2
+
+
+def rcig(setting: Setting) -> Protocol:
+  """RCIG's evaluation without augmentation (arXiv 2302.06755).
+
+  Adam at 1e-4, warmed up and annealed as `frepo`'s, 1,000 steps for one image
+  per class of ten and 2,000 for more, batches of at most 256; colour images
+  come with their mirror images.
+  """
+
+  @functools.cache
+  def tester(size: int) -> Tester:
+    num_steps = setting.steps or (1000 if size <= 10 else 2000)
+    schedule = optax.warmup_cosine_decay_schedule(
+      0.0, 1e-4, min(500, num_steps // 2), num_steps, 1e-6
+    )
+    plain = _frepo_recipe(setting, size)
+    return learner_test(
+      plain._replace(
+        optimizer=optax.adam(schedule),
+        num_steps=num_steps,
+        batch_size=256,
+        augment=None,
+      )
+    )
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    support = _centred(setting, data)
+    size = len(support.image)
+    if setting.image_shape[-1] == 3:
+      support = with_flips(support)
+    return tester(size)(keys, support, test)
+
+  return Protocol('rcig', score)
+
+
 def _krr(get: str) -> Callable[[Setting], Protocol]:
   def factory(setting: Setting) -> Protocol:
     tester = kernel_test(setting.kernel(get), setting.ridge)
@@ -314,6 +434,9 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'krr-ntk': _krr('ntk'),
   'krr-nngp': _krr('nngp'),
   'krr-feature': krr_feature,
+  'krr-random': krr_random,
+  'rfad': rfad,
+  'rcig': rcig,
 }
 """By name: `(Setting) -> Protocol`."""
 

@@ -14,6 +14,7 @@ from dd_jax.methods import (
   gradient_matching,
   kip,
   rcig,
+  rfad,
   selection,
   trajectory_matching,
 )
@@ -49,6 +50,11 @@ METHODS: dict[str, Method] = {
     frepo.frepo,
     frepo.RECIPE,
     'neural feature regression with pooling (arXiv 2206.00719)',
+  ),
+  'rfad': Method(
+    rfad.rfad,
+    rfad.RECIPE,
+    'random feature approximation (arXiv 2210.12067)',
   ),
   'rcig': Method(
     rcig.rcig,
