@@ -24,6 +24,7 @@ SMALL = {
   'frepo': {'network': {'width': 4, 'depth': 1}, 'method': {'pool_size': 2}},
   'rcig': {'network': {'width': 4, 'depth': 1}, 'method': {'pool_size': 2}},
   'dm': {'network': {'width': 4}},
+  'cafe': {'network': {'width': 4}},
   'm3d': {'network': {'width': 4}},
   'datadam': {'network': {'width': 4, 'depth': 2}},
   'idm': {'network': {'width': 4}, 'method': {'queue_size': 4}},

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dd_jax.distiller import Distiller
 from dd_jax.methods import (
+  cafe,
   distribution_matching,
   frepo,
   gradient_matching,
@@ -100,6 +101,9 @@ METHODS: dict[str, Method] = {
     distribution_matching.idm,
     distribution_matching.IDM_RECIPE,
     'matching on partly trained networks (arXiv 2307.09742)',
+  ),
+  'cafe': Method(
+    cafe.cafe, cafe.RECIPE, 'aligned features (arXiv 2203.01531)'
   ),
   'mtt': Method(
     trajectory_matching.mtt,

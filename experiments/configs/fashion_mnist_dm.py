@@ -1,0 +1,22 @@
+"""Distribution matching on Fashion-MNIST, sized for a CPU: narrower networks.
+
+    python -m experiments.distill --dataset=fashion_mnist --method=dm --ipc=1
+"""
+
+from ml_collections import ConfigDict
+
+from dd_jax import recipe
+
+
+def get_config(ipc: int = 1) -> ConfigDict:
+  changes = {
+    'dataset': 'fashion_mnist',
+    'ipc': ipc,
+    'num_steps': 1000,
+    'validate_every': 0,
+    'method': {'batch_size': 64},
+    'network': {'width': 64},
+    'optimizer': {'learning_rate': 5.0 * ipc},
+    'evaluation': {'baselines': ('random',)},
+  }
+  return ConfigDict(recipe.update(recipe.default('dm'), changes))

@@ -1,0 +1,29 @@
+"""idm on MNIST, sized for a CPU.
+
+    python -m experiments.distill --dataset=mnist --method=idm --ipc=1
+"""
+
+from ml_collections import ConfigDict
+
+from dd_jax import recipe
+
+
+def get_config(ipc: int = 1) -> ConfigDict:
+  changes = {
+    'dataset': 'mnist',
+    'ipc': ipc,
+    'num_steps': 400,
+    'validate_every': 0,
+    'augment': 'color_crop_cutout_scale_rotate',
+    'method': {
+      'batch_size': 64,
+      'queue_size': 10,
+      'queue_interval': 10,
+      'train_steps': 5,
+      'train_batch_size': 64,
+    },
+    'network': {'width': 32},
+    'optimizer': {'learning_rate': 5.0 * ipc},
+    'evaluation': {'baselines': ('random',)},
+  }
+  return ConfigDict(recipe.update(recipe.default('idm'), changes))

@@ -1,0 +1,23 @@
+"""m3d on MNIST, sized for a CPU.
+
+    python -m experiments.distill --dataset=mnist --method=m3d --ipc=1
+"""
+
+from ml_collections import ConfigDict
+
+from dd_jax import recipe
+
+
+def get_config(ipc: int = 1) -> ConfigDict:
+  changes = {
+    'dataset': 'mnist',
+    'ipc': ipc,
+    'num_steps': 800,
+    'validate_every': 0,
+    'augment': 'color_crop_cutout_scale_rotate',
+    'method': {'batch_size': 64},
+    'network': {'width': 64},
+    'optimizer': {'learning_rate': 5.0 * ipc},
+    'evaluation': {'baselines': ('random',)},
+  }
+  return ConfigDict(recipe.update(recipe.default('m3d'), changes))
