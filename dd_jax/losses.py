@@ -54,24 +54,30 @@ def mean_discrepancy(x: jax.Array, y: jax.Array) -> jax.Array:
   return squared_gap(x.mean(0), y.mean(0))
 
 
-def gaussian_discrepancy(x: jax.Array, y: jax.Array) -> jax.Array:
+def gaussian_discrepancy(
+  x: jax.Array, y: jax.Array, widths: Sequence[float] = BANDWIDTHS
+) -> jax.Array:
   r"""M3D's maximum mean discrepancy, a scalar (arXiv 2312.15927).
 
-  With :math:`k(d) = \sum_w \exp(-d^2 / (w h))` over `BANDWIDTHS` and `h` the
-  mean squared distance between two points of the pool (no gradient to it):
-  `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, equal points included. For a
-  large `h` it tends to `mean_discrepancy` times `2 / h * sum(1 / w)`.
+  With :math:`k(d) = \sum_w \exp(-d^2 / (w h))` over `widths` and `h` the mean
+  squared distance between two points of the pool (no gradient to it): `mean
+  k(x, x') + mean k(y, y') - 2 mean k(x, y)`, equal points included. For large
+  widths it tends to `mean_discrepancy` times `2 / h * sum(1 / w)`.
   """
   distance = _pooled_distances(x, y)
   scaled = distance / _mean_distance(distance)
-  kernel = jnp.sum(jnp.stack([jnp.exp(-scaled / w) for w in BANDWIDTHS]), 0)
+  kernel = jnp.sum(jnp.stack([jnp.exp(-scaled / w) for w in widths]), 0)
   n = x.shape[0]
   within = jnp.mean(kernel[:n, :n]) + jnp.mean(kernel[n:, n:])
   return within - 2 * jnp.mean(kernel[:n, n:])
 
 
 def fourier_discrepancy(
-  key: Key, x: jax.Array, y: jax.Array, frequencies: int = 4096
+  key: Key,
+  x: jax.Array,
+  y: jax.Array,
+  frequencies: int = 4096,
+  widths: Sequence[float] = BANDWIDTHS,
 ) -> jax.Array:
   r"""`gaussian_discrepancy` by random frequencies, a scalar.
 
@@ -82,7 +88,7 @@ def fourier_discrepancy(
   k_width, k_direction = jax.random.split(key)
   spread = _mean_distance(_pooled_distances(x, y))
   width = jax.random.choice(
-    k_width, jnp.asarray(BANDWIDTHS, x.dtype), (frequencies,)
+    k_width, jnp.asarray(widths, x.dtype), (frequencies,)
   )
   direction = jax.random.normal(k_direction, (x.shape[1], frequencies), x.dtype)
   frequency = direction * jnp.sqrt(2 / (width * spread))
@@ -91,7 +97,7 @@ def fourier_discrepancy(
     - jnp.mean(wave(_product(y, frequency)), 0)
     for wave in (jnp.cos, jnp.sin)
   ]
-  return len(BANDWIDTHS) * jnp.mean(gap[0] ** 2 + gap[1] ** 2)
+  return len(widths) * jnp.mean(gap[0] ** 2 + gap[1] ** 2)
 
 
 def attention_map(activation: jax.Array, power: int = 4) -> jax.Array:
@@ -168,8 +174,8 @@ def summed_squares(a: PyTree, b: PyTree) -> jax.Array:
 
 
 def summed_differences(a: PyTree, b: PyTree) -> jax.Array:
-  """The sum of absolute differences of two gradients."""
-  return _over_leaves(lambda x, y: jnp.sum(jnp.abs(x - y)), a, b)
+  """The sum of absolute differences of two gradients; no slope where equal."""
+  return _over_leaves(lambda x, y: jnp.vdot(x - y, jnp.sign(x - y)), a, b)
 
 
 DISTANCES: dict[str, Callable[[PyTree, PyTree], jax.Array]] = {

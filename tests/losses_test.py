@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from dd_jax import losses
 
@@ -59,3 +60,64 @@ def test_accuracy_counts_equal_largest_entries():
   label = jnp.asarray([[-0.1, 0.9], [0.9, -0.1], [0.9, -0.1], [0.2, 0.8]])
   value = losses.accuracy(prediction, label)
   assert value == 0.75 and value.dtype == jnp.float32
+
+
+# Gradient distances.
+
+
+def gradients(dtype=np.float64):
+  """Two trees of a convolution's, a dense layer's and a bias's gradient."""
+  rng = np.random.default_rng(0)
+  shapes = {'conv': (3, 3, 2, 4), 'dense': (5, 3), 'bias': (3,)}
+  return [
+    {k: rng.normal(size=s).astype(dtype) for k, s in shapes.items()}
+    for _ in range(2)
+  ]
+
+
+def by_channel(a, b):
+  """Pairs of vectors, one for every output channel of every layer."""
+  for name in a:
+    for i in range(a[name].shape[-1]):
+      yield np.ravel(a[name][..., i]), np.ravel(b[name][..., i])
+
+
+def one_minus_cosine(x, y):
+  return 1 - x @ y / (np.linalg.norm(x) * np.linalg.norm(y) + 1e-6)
+
+
+def flat(tree):
+  return np.concatenate([leaf.ravel() for leaf in tree.values()])
+
+
+BRUTE_FORCE = {
+  'layerwise': lambda a, b: sum(
+    one_minus_cosine(x, y) for x, y in by_channel(a, b)
+  ),
+  'magnitude': lambda a, b: sum(
+    one_minus_cosine(x, y) + np.linalg.norm(x - y) for x, y in by_channel(a, b)
+  ),
+  'cosine': lambda a, b: one_minus_cosine(flat(a), flat(b)),
+  'mse': lambda a, b: np.sum((flat(a) - flat(b)) ** 2),
+  'l1': lambda a, b: np.sum(np.abs(flat(a) - flat(b))),
+}
+
+
+@pytest.mark.parametrize('name', losses.DISTANCES)
+def test_gradient_distances_equal_brute_force(x64, name):
+  a, b = gradients()
+  distance = losses.DISTANCES[name]
+  np.testing.assert_allclose(
+    distance(a, b), BRUTE_FORCE[name](a, b), rtol=1e-12
+  )
+  assert distance(a, a) < 1e-4  # the cosines' constant keeps it above zero
+
+
+@pytest.mark.parametrize('name', losses.DISTANCES)
+def test_gradient_distances_of_a_dead_channel_have_finite_gradients(name):
+  a, b = gradients(np.float32)
+  for tree in (a, b):
+    tree['conv'][..., 1] = 0
+  slope = jax.grad(losses.DISTANCES[name])(a, b)
+  assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(slope))
+  assert (slope['conv'][..., 1] == 0).all()

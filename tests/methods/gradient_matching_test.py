@@ -14,7 +14,7 @@ from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods import gradient_matching as gm
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import Parameterization, pixels
-from dd_jax.training import Batch, Model, train_step
+from dd_jax.training import Batch, train_step
 from dd_jax.types import LabeledData, UserError
 
 CLASSES, IPC, SHAPE, REAL = 3, 2, (4, 4, 1), 5
@@ -299,9 +299,7 @@ def test_it_is_trained_on_the_images_just_moved():
   before = start(method)
   after, _, _ = step(method, before)
   expected = in_use(before)
-  batch = Batch(
-    LabeledData(**after.params['data']), jnp.ones(CLASSES * IPC)
-  )
+  batch = Batch(LabeledData(**after.params['data']), jnp.ones(CLASSES * IPC))
   for _ in range(3):
     expected = train_step(learner, inner, soft_cross_entropy, expected, batch)
   for a, b in zip(

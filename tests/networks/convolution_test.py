@@ -308,6 +308,44 @@ def test_a_batch_of_members_is_grouped_on_accelerators_a_loop_on_cpu(members):
   assert groups == [1] * members
 
 
+@pytest.mark.parametrize('platform', ['cpu', 'cuda', 'tpu'])
+@pytest.mark.parametrize('axis', [0, 1])
+def test_a_batch_of_images_under_one_kernel_is_one_convolution(platform, axis):
+  x, w = arrays((5, 3, 4, 4, 3), (3, 3, 3, 4))
+  mapped = jax.vmap(conv3x3, (axis, None))
+  assert convolutions(stablehlo(mapped, platform, x, w)) == [((3, 3), 1)]
+
+
+@pytest.mark.parametrize('channels', CHANNELS)
+def test_per_class_gradients_equal_a_loop_over_classes(x64, channels):
+  """Also the gradient through them: what gradient matching does."""
+  c, d = channels
+  x, w = arrays((4, 2, 5, 4, c), (3, 3, c, d))
+
+  def each(x: jax.Array) -> jax.Array:
+    return jax.grad(curved(conv3x3), 1)(x, w)
+
+  def distance(kernels: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.sin(kernels) ** 2)
+
+  loop = lambda x: distance(jnp.stack([each(x[i]) for i in range(len(x))]))
+  mapped = lambda x: distance(jax.vmap(each)(x))
+  assert_equal(
+    jax.jit(jax.value_and_grad(mapped))(x), jax.jit(jax.value_and_grad(loop))(x)
+  )
+
+
+def test_a_long_batch_is_a_loop_on_a_cpu():
+  """A written-out one would make a program as long as there are classes."""
+  for members, loops in ((3, 0), (20, 1)):
+    args = arrays((members, 2, 4, 4, 3), (members, 3, 3, 3, 4))
+    module = stablehlo(jax.vmap(conv3x3), 'cpu', *args)
+    assert module.count('stablehlo.while') == loops
+    got = jax.jit(jax.vmap(conv3x3))(*args)
+    want = jax.jit(jax.vmap(reference))(*args)
+    np.testing.assert_allclose(got, want, atol=1e-4)
+
+
 def test_batched_gradients_are_not_loops_on_accelerators():
   mapped = jax.vmap(both_gradients(conv3x3))
   for platform in ('cuda', 'tpu'):
