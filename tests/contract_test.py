@@ -30,6 +30,7 @@ from dd_jax.kernels import dense_kernel
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.kip import kip, label_solve
 from dd_jax.methods.rcig import rcig
+from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import STARTS, from_distilled, pixels
@@ -117,6 +118,18 @@ def make_frepo(
   )
 
 
+def make_rfad(parameterization='free', optimizer=None, **settings):
+  learner = NETWORKS['nngp_convnet'](SHAPE, CLASSES, depth=2, width=4)
+  return rfad(
+    PARAMETERIZATIONS[parameterization](),
+    in_double(learner),
+    optimizer or optax.adabelief(1e-3),
+    SHAPE,
+    batch_size=BATCH,
+    **{'networks': 2, **settings},
+  )
+
+
 def make_rcig(parameterization='free', optimizer=None, **settings):
   size = {'width': 4, 'norm': 'none', 'sharpness': 60.0}
   return rcig(
@@ -165,11 +178,16 @@ CASES = {
   'frepo flip, minibatches': functools.partial(
     make_frepo, network='mlp', flip=True, inner_batch_size=4, inner_steps=2
   ),
+  'rfad': make_rfad,
+  'rfad squared error, fixed labels': functools.partial(
+    make_rfad, 'fixed', loss='squared_error', networks=1
+  ),
+  'rfad transform': functools.partial(make_rfad, transform_rate=1e-3),
   'rcig': make_rcig,
   'rcig simplex, flip': functools.partial(make_rcig, 'simplex', flip=True),
   **{name: functools.partial(make_selection, name) for name in SELECTIONS},
 }
-LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo', 'rcig'))]
+LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo', 'rcig', 'rfad'))]
 FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'rcig', 'herding']
 
 
@@ -322,6 +340,7 @@ SHARDED = [
   'frepo instance',
   'frepo batch',
   'frepo flip, minibatches',
+  'rfad',
   'rcig',
 ]
 

@@ -22,6 +22,7 @@ from dd_jax.types import DistilledData, UserError
 SETTING = recipe.Setting((8, 8, 1), 3)
 SMALL = {
   'frepo': {'network': {'width': 4, 'depth': 1}, 'method': {'pool_size': 2}},
+  'rfad': {'network': {'width': 4, 'depth': 2}, 'method': {'networks': 2}},
   'rcig': {'network': {'width': 4, 'depth': 1}, 'method': {'pool_size': 2}},
   'dm': {'network': {'width': 4}},
   'cafe': {'network': {'width': 4}},
