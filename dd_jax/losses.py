@@ -1,6 +1,6 @@
 """Losses between predictions and labels, embeddings, and gradients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
