@@ -12,6 +12,7 @@ product on one thread, best of five, in the same process, before and after.
 
 import functools
 import os
+import resource
 import statistics
 import sys
 import time
@@ -112,6 +113,8 @@ def _measured(name: str, case: Callable[[], Row]) -> Row:
   row |= {'cores': _CORES.value, 'host_devices': _HOST_DEVICES.value}
   row |= case()
   row['yardstick_gflops'] = round(max(before, yardstick()), 1)
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  row['peak_mib_so_far'] = round(peak / 2**10)  # of all cases up to this one
   if 'gflops' in row:
     row['share_of_yardstick'] = round(
       row['gflops'] / row['yardstick_gflops'], 3
@@ -210,6 +213,38 @@ def _frepo_case(ipc: int, wide: bool) -> Callable[[], Row]:
   return case
 
 
+def _gradient_matching_case(method: str, ipc: int) -> Callable[[], Row]:
+  """A matching step, without the training that may follow it."""
+
+  def case() -> Row:
+    config = recipe.default(method)
+    changes = {'ipc': ipc, 'network': {'width': 128}}
+    made = recipe.build(
+      recipe.update(config, changes), recipe.Setting(_SHAPE, _CLASSES)
+    )
+    layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
+    real = _CLASSES * config['method']['batch_size']
+    work = flops.gradient_matching_step(layers, real, _CLASSES * ipc)
+    return _speed(_matching_steps(made), work)
+
+  return case
+
+
+def _matching_steps(method: Distiller) -> Callable[[], Any]:
+  """A call of one outer step without the training that may follow it."""
+  key, step, source = jax.random.key(0), jnp.int32(0), _source()
+
+  @jax.jit
+  def run(state: PyTree, source: ResidentSource) -> PyTree:
+    batch = method.sample(key, step, source)
+    return method.update(key, step, state, batch)[0].params
+
+  state = method.init(key, source)
+  last = jax.tree.map(lambda a: jnp.full_like(a, 10**6), state.models.age)
+  state = state._replace(models=state.models._replace(age=last))
+  return lambda: run(state, source)
+
+
 def _dc(learners: int) -> tuple[Protocol, jax.Array, DistilledData]:
   setting = Setting('random', _SHAPE, _CLASSES)
   setting = setting._replace(mesh=main.mesh(_HOST_DEVICES.value))
@@ -300,6 +335,10 @@ _ALL: dict[str, Callable[[], Row]] = {
   'frepo-10': _frepo_case(10, wide=False),
   'frepo-wide-1': _frepo_case(1, wide=True),
   'frepo-wide-10': _frepo_case(10, wide=True),
+  'dc-1': _gradient_matching_case('dc', 1),
+  'dc-10': _gradient_matching_case('dc', 10),
+  'dsa-1': _gradient_matching_case('dsa', 1),
+  'dsa-10': _gradient_matching_case('dsa', 10),
   'evaluate': _evaluate_case,
   'five-learners': _five_case,
   'dispatch': _dispatch_case,

@@ -19,6 +19,7 @@ class Layer(NamedTuple):
 FORWARD = (1, 1)
 IMAGE_GRADIENT = (2, 2)
 PARAMETER_GRADIENT = (2, 3)
+GRADIENT_OF_GRADIENT = (5, 7)  # through a parameter gradient to the images
 
 
 def convnet(
@@ -60,6 +61,19 @@ def frepo_step(
     + shown * work(body, IMAGE_GRADIENT)
     + products
     + support * work(layers, PARAMETER_GRADIENT)
+  )
+
+
+def gradient_matching_step(
+  layers: list[Layer], real: int, support: int, trained: int = 0
+) -> float:
+  """GFLOP of a step that matches gradients.
+
+  Real images give a parameter gradient, support images one that is
+  differentiated in them; then `trained` images pass a training step.
+  """
+  return (real + trained) * work(layers, PARAMETER_GRADIENT) + support * work(
+    layers, GRADIENT_OF_GRADIENT
   )
 
 

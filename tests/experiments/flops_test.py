@@ -32,6 +32,15 @@ def test_frepo_step(layers, dimension, support, expected):
   assert found == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize(
+  ('support', 'trained', 'expected'),
+  [(10, 0, 768.3), (100, 0, 831.0), (100, 50 * 100, 2318)],
+)
+def test_gradient_matching_step(support, trained, expected):
+  found = flops.gradient_matching_step(CONVNET, 2560, support, trained)
+  assert found == pytest.approx(expected, rel=1e-3)
+
+
 def test_evaluation():
   found = flops.evaluation(CONVNET, 10, 301, 10_000)
   assert found == pytest.approx(1910, rel=1e-3)
