@@ -77,6 +77,30 @@ def gradient_matching_step(
   )
 
 
+def rfad_step(
+  layers: list[Layer],
+  networks: int,
+  targets: int,
+  support: int,
+  *,
+  dimension: int,
+  pixels: int,
+) -> float:
+  """GFLOP of RFAD's outer step.
+
+  In every network targets forward to features, support forward and image
+  gradient, the kernel products; once, the learned map of `pixels` values.
+  """
+  body = features(layers)
+  products = 2 * dimension * support * (targets + support) * 3 / 1e9
+  each = (
+    targets * work(body, FORWARD)
+    + support * work(body, IMAGE_GRADIENT)
+    + products
+  )
+  return networks * each + 3 * 2 * support * pixels**2 / 1e9
+
+
 def evaluation(
   layers: list[Layer], images: int, epochs: int, test: int
 ) -> float:

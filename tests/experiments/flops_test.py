@@ -41,6 +41,12 @@ def test_gradient_matching_step(support, trained, expected):
   assert found == pytest.approx(expected, rel=1e-3)
 
 
+def test_rfad_step():
+  layers = flops.convnet(32, 3, (256,) * 3, 10)
+  found = flops.rfad_step(layers, 8, 1280, 10, dimension=4096, pixels=3072)
+  assert found == pytest.approx(4075, rel=1e-3)
+
+
 def test_evaluation():
   found = flops.evaluation(CONVNET, 10, 301, 10_000)
   assert found == pytest.approx(1910, rel=1e-3)
