@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from dd_jax.distiller import Distiller
 from dd_jax.methods import (
   cafe,
+  datm,
   distribution_matching,
   frepo,
   gradient_matching,
@@ -81,6 +82,11 @@ METHODS: dict[str, Method] = {
     gradient_matching.idc,
     gradient_matching.IDC_RECIPE,
     'gradients of networks in training on real data (arXiv 2205.14959)',
+  ),
+  'datm': Method(
+    datm.datm,
+    datm.RECIPE,
+    'trajectory matching, difficulty and soft labels (arXiv 2310.05773)',
   ),
   'dm': Method(
     distribution_matching.dm,
