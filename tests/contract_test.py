@@ -9,8 +9,10 @@ it found as JSON: devices can only be chosen before JAX starts.
 import functools
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 from typing import NamedTuple
 
 import jax
@@ -25,13 +27,23 @@ from dd_jax.checkpoint import Checkpointer
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import HostSource, resident
 from dd_jax.distiller import budget
+from dd_jax.experts import (
+  ExpertStore,
+  HostExperts,
+  Recipe,
+  ResidentExperts,
+  train_experts,
+  with_experts,
+)
 from dd_jax.feed import Placement
 from dd_jax.kernels import dense_kernel
+from dd_jax.methods.datm import datm
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.kip import kip, label_solve
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
+from dd_jax.methods.trajectory_matching import ftd, mtt, tesla
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import STARTS, from_distilled, pixels
 from dd_jax.types import DistilledData, UserError
@@ -52,7 +64,33 @@ def digits():
 
 def source(dtype=np.float32):
   image, label = digits()
-  return resident(image.astype(dtype), label, CLASSES, None)
+  real = resident(image.astype(dtype), label, CLASSES, None)
+  params = jnp.asarray(trajectories(), dtype)
+  row = jnp.arange(params.shape[1], dtype=jnp.int32)
+  return with_experts(real, ResidentExperts(params, row))
+
+
+def host_source():
+  real = HostSource(*digits(), None, CLASSES)
+  params = trajectories()
+  return with_experts(real, HostExperts(params, np.arange(params.shape[1])))
+
+
+def small_mlp():
+  return NETWORKS['mlp'](SHAPE, CLASSES, width=8, depth=1)
+
+
+@functools.cache
+def trajectories():
+  """Three experts on the digits, each epoch of four: `[3, 5, parameters]`."""
+  with jax.enable_x64(False), tempfile.TemporaryDirectory() as folder:
+    image, label = digits()
+    real = resident(image, label, CLASSES, None)
+    made = {'recipe': {'count': 3, 'epochs': 4}, 'epochs': list(range(5))}
+    store = ExpertStore.start(pathlib.Path(folder) / 'experts', made)
+    how = Recipe(small_mlp(), optax.sgd(0.1), 3, 4, batch_size=30)
+    train_experts(how, store, jax.random.key(0), real, real)
+    return np.stack([store.read(i) for i in range(3)])
 
 
 def image_set(**settings):
@@ -141,6 +179,21 @@ def make_rcig(parameterization='free', optimizer=None, **settings):
   )
 
 
+def make_trajectory(method, labels='fixed', optimizer=None, **settings):
+  return method(
+    pixels(IPC, labels=labels),
+    in_double(small_mlp()),
+    optimizer or optax.adam(1e-2),
+    **{
+      'inner_steps': 3,
+      'segments': BATCH,
+      'step_size': 0.1,
+      'step_size_rate': 1e-4,
+      **settings,
+    },
+  )
+
+
 def make_selection(name, optimizer=None):
   del optimizer
   return selection(SELECTIONS[name], IPC, encoding=CENTRED)
@@ -185,10 +238,30 @@ CASES = {
   'rfad transform': functools.partial(make_rfad, transform_rate=1e-3),
   'rcig': make_rcig,
   'rcig simplex, flip': functools.partial(make_rcig, 'simplex', flip=True),
+  'mtt': functools.partial(make_trajectory, mtt),
+  'mtt minibatches, augmented': functools.partial(
+    make_trajectory,
+    mtt,
+    'simplex',
+    support_batch=4,
+    inner_augment=augment.dsa('crop_scale', siamese=False),
+    plan='nested',
+  ),
+  'tesla': functools.partial(make_trajectory, tesla),
+  'tesla soft labels': functools.partial(
+    make_trajectory, tesla, soft_labels=True
+  ),
+  'ftd': functools.partial(make_trajectory, ftd, average=0.5),
+  'datm': functools.partial(
+    make_trajectory, datm, 'logits', ipc=IPC, max_start=2, first_stop=1
+  ),
   **{name: functools.partial(make_selection, name) for name in SELECTIONS},
 }
+MATCHING = [c for c in CASES if c.startswith(('mtt', 'tesla', 'ftd', 'datm'))]
 LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo', 'rcig', 'rfad'))]
 FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'rcig', 'herding']
+LEARNING += MATCHING
+FAMILIES += ['mtt', 'datm']
 
 
 class Case(NamedTuple):
@@ -302,7 +375,7 @@ def test_sample_depends_on_key_and_step_alone(name):
 @pytest.mark.parametrize('name', FAMILIES)
 def test_resident_and_host_sources_give_the_same_batches(name):
   method = case(name).method
-  host = HostSource(*digits(), None, CLASSES)
+  host = host_source()
   draw = functools.partial(method.sample, jax.random.key(2), jnp.int32(1))
   assert bits(draw(source())) == bits(host.fetch(draw(host.plan())))
 
@@ -342,6 +415,8 @@ SHARDED = [
   'frepo flip, minibatches',
   'rfad',
   'rcig',
+  'mtt',
+  'tesla soft labels',
 ]
 
 
