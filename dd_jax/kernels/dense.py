@@ -93,7 +93,7 @@ def _safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
   return jnp.where(zero, 0, a / jnp.where(zero, 1, b))
 
 
-def _relu(m: Moments) -> Moments:
+def relu_layer(m: Moments) -> Moments:
   nngp, slope = relu_moments(m.nngp, m.q1, m.q2)
   return Moments(nngp, m.ntk * slope, m.q1 / 2, m.q2 / 2)
 
@@ -106,10 +106,10 @@ def _erf(m: Moments) -> Moments:
   return Moments(nngp, m.ntk * slope, variance(m.q1, p1), variance(m.q2, p2))
 
 
-_ACTIVATIONS = {'relu': _relu, 'erf': _erf}
+_ACTIVATIONS = {'relu': relu_layer, 'erf': _erf}
 
 
-def _affine(m: Moments, w: float, b: float, fan_in: int | None) -> Moments:
+def affine(m: Moments, w: float, b: float, fan_in: int | None) -> Moments:
   """A dense layer; `fan_in` is its width in standard parametrisation."""
   nngp = w**2 * m.nngp + b**2
   # Standard: every weight learns at its own scale, so fan_in of them add up.
@@ -170,10 +170,10 @@ def dense_kernel(
   def kernel(x1: jax.Array, x2: jax.Array | None = None) -> jax.Array:
     inputs = x1[0].size
     moments = _inputs(x1, x2)
-    moments = _affine(moments, w_std, b_std, inputs if standard else None)
+    moments = affine(moments, w_std, b_std, inputs if standard else None)
     for _ in range(depth):
       moments = nonlinearity(moments)
-      moments = _affine(moments, w_std, b_std, width if standard else None)
+      moments = affine(moments, w_std, b_std, width if standard else None)
     return moments.ntk if get == 'ntk' else moments.nngp
 
   return kernel
