@@ -3,10 +3,15 @@
 from collections.abc import Callable
 
 from dd_jax.kernels.dense import dense_kernel
+from dd_jax.kernels.feature_map import leaky_kernel, linear_kernel
 from dd_jax.kernels.ridge import Ridge, predict, solve
 from dd_jax.types import Kernel
 
-KERNELS: dict[str, Callable[..., Kernel]] = {'dense': dense_kernel}
+KERNELS: dict[str, Callable[..., Kernel]] = {
+  'dense': dense_kernel,
+  'linear': linear_kernel,
+  'leaky': leaky_kernel,
+}
 """By name: `(get, *, ...) -> Kernel`."""
 
 __all__ = ['KERNELS', 'Ridge', 'dense_kernel', 'predict', 'solve']

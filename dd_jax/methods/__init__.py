@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dd_jax.distiller import Distiller
 from dd_jax.methods import (
+  closed_form,
   cafe,
   datm,
   distribution_matching,
@@ -47,6 +48,11 @@ METHODS: dict[str, Method] = {
     kip.label_solve,
     kip.LABEL_SOLVE_RECIPE,
     'real images, labels solved in closed form (arXiv 2011.00050)',
+  ),
+  'closed_form': Method(
+    closed_form.closed_form,
+    closed_form.RECIPE,
+    'exact for linear and invertible features (Chen et al., NeurIPS 2024)',
   ),
   'frepo': Method(
     frepo.frepo,
