@@ -97,6 +97,67 @@ def _blocks(
   return carry
 
 
+def mean_loss(
+  each: Callable[[PyTree, PyTree], tuple[jax.Array, jax.Array]],
+  params: PyTree,
+  data: PyTree,
+  size: int = 32,
+) -> tuple[jax.Array, jax.Array]:
+  """The outer loss: a mean over real examples, in chunks, as is its gradient.
+
+  The gradient is computed along with the value, chunk by chunk, so that memory
+  does not grow with the batch. It reaches `params` only, and only once.
+
+  Args:
+    each: `(params, chunk) -> (loss [n], metric [n])`.
+    params: what the gradient reaches.
+    data: examples, `[n, ...]`.
+    size: of a chunk; chunks are strided, so that a leading axis that is split
+      over devices stays split.
+
+  Returns:
+    The means of loss and metric.
+  """
+  fixed = jax.lax.stop_gradient(params)
+  count = jax.tree.leaves(data)[0].shape[0]
+
+  def total(params: PyTree, chunk: PyTree) -> tuple[jax.Array, jax.Array]:
+    loss, metric = each(params, chunk)
+    return jnp.sum(loss) / count, jnp.sum(metric) / count
+
+  def one(chunk: PyTree) -> PyTree:
+    return jax.value_and_grad(total, has_aux=True)(fixed, chunk)
+
+  (value, metric), gradient = _summed(one, data, count, size)
+  # Zero, but for its gradient, which is all of the loss's.
+  slope = jax.tree.map(
+    lambda g, p, f: jnp.vdot(g, p - f), gradient, params, fixed
+  )
+  return value + sum(jax.tree.leaves(slope)), metric
+
+
+def _summed(
+  one: Callable[[PyTree], PyTree], data: PyTree, count: int, size: int
+) -> PyTree:
+  """The sum of `one(chunk)` over strided chunks and what they leave over."""
+  whole = count // size * size
+  if count <= size:
+    return one(data)
+
+  def chunked(a: jax.Array) -> jax.Array:
+    return a[:whole].reshape(size, -1, *a.shape[1:]).swapaxes(0, 1)
+
+  def add(total: PyTree, chunk: PyTree) -> tuple[PyTree, None]:
+    return jax.tree.map(jnp.add, total, one(chunk)), None
+
+  if whole < count:
+    start = one(jax.tree.map(lambda a: a[whole:], data))
+  else:
+    first = jax.eval_shape(one, jax.tree.map(lambda a: a[:size], data))
+    start = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), first)
+  return jax.lax.scan(add, start, jax.tree.map(chunked, data))[0]
+
+
 def check_plan(plan: str, allowed: tuple[str, ...]) -> None:
   """Refuses a plan that is not one of `allowed`.
 

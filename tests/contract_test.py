@@ -38,6 +38,7 @@ from dd_jax.experts import (
 from dd_jax.feed import Placement
 from dd_jax.kernels import dense_kernel
 from dd_jax.methods.datm import datm
+from dd_jax.methods.bptt import bptt, rat_bptt
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.kip import kip, label_solve
 from dd_jax.methods.rcig import rcig
@@ -179,6 +180,24 @@ def make_rcig(parameterization='free', optimizer=None, **settings):
   )
 
 
+def make_bptt(
+  parameterization='free',
+  optimizer=None,
+  method=bptt,
+  network='mlp',
+  **settings,
+):
+  size = {'width': 8, 'depth': 1}
+  size |= {'width': 4, 'depth': 2} if network == 'convnet' else {}
+  return method(
+    PARAMETERIZATIONS[parameterization](),
+    in_double(NETWORKS[network](SHAPE, CLASSES, **size)),
+    optimizer or optax.adam(1e-2),
+    batch_size=BATCH,
+    **{'inner_steps': 4, **settings},
+  )
+
+
 def make_trajectory(method, labels='fixed', optimizer=None, **settings):
   return method(
     pixels(IPC, labels=labels),
@@ -238,6 +257,26 @@ CASES = {
   'rfad transform': functools.partial(make_rfad, transform_rate=1e-3),
   'rcig': make_rcig,
   'rcig simplex, flip': functools.partial(make_rcig, 'simplex', flip=True),
+  'bptt': functools.partial(make_bptt, network='convnet'),
+  'bptt simplex, nested, two networks': functools.partial(
+    make_bptt, 'simplex', plan='nested', networks=2, inner_batch_size=4
+  ),
+  'rat_bptt': functools.partial(
+    make_bptt,
+    method=rat_bptt,
+    window=3,
+    inner_optimizer=optax.adam(0.01, eps_root=1e-12),
+  ),
+  'rat_bptt auto, augmented': functools.partial(
+    make_bptt,
+    'start-unit_noise',
+    method=rat_bptt,
+    window=3,
+    placement='forward',
+    inner_optimizer=optax.sgd(0.1),
+    plan='auto',
+    augment=augment.flip,
+  ),
   'mtt': functools.partial(make_trajectory, mtt),
   'mtt minibatches, augmented': functools.partial(
     make_trajectory,
@@ -262,6 +301,9 @@ LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo', 'rcig', 'rfad'))]
 FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'rcig', 'herding']
 LEARNING += MATCHING
 FAMILIES += ['mtt', 'datm']
+
+LEARNING += [c for c in CASES if c.startswith(('bptt', 'rat_bptt'))]
+FAMILIES += ['rat_bptt']
 
 
 class Case(NamedTuple):
@@ -415,6 +457,8 @@ SHARDED = [
   'frepo flip, minibatches',
   'rfad',
   'rcig',
+  'bptt',
+  'rat_bptt',
   'mtt',
   'tesla soft labels',
 ]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dd_jax.distiller import Distiller
 from dd_jax.methods import (
+  bptt,
   closed_form,
   cafe,
   datm,
@@ -68,6 +69,16 @@ METHODS: dict[str, Method] = {
     rcig.rcig,
     rcig.RECIPE,
     'convexified implicit gradients (arXiv 2302.06755)',
+  ),
+  'bptt': Method(
+    bptt.bptt,
+    bptt.BPTT_RECIPE,
+    'back-propagation through training (arXiv 2206.02916)',
+  ),
+  'rat_bptt': Method(
+    bptt.rat_bptt,
+    bptt.RAT_RECIPE,
+    'through a random window of training (arXiv 2310.08566)',
   ),
   'dc': Method(
     gradient_matching.dc,
