@@ -1,0 +1,26 @@
+r"""DataDAM on Tiny ImageNet as published.
+
+    python -m experiments.distill \
+        --config=experiments/configs/published/tiny_imagenet_datadam.py:10
+
+Published accuracy at 1 / 10 / 50 images per class, percent: 8.3 / 18.7 / 28.7.
+Source: arXiv 2310.00093.
+A user of its code did not reach these figures; its authors point to their own
+starting images, which are not used here. There is no download of this set:
+--dataset=FOLDER names its training images, a folder for each class.
+Cost: 8,000 steps, each like one of DM; a GPU for hours.
+"""
+
+from ml_collections import ConfigDict
+
+from dd_jax import recipe
+
+
+def get_config(ipc: int = 10) -> ConfigDict:
+  changes = {
+    'dataset': 'tiny_imagenet',
+    'ipc': ipc,
+    'optimizer': {'learning_rate': 10.0 if ipc > 50 else 1.0},
+    'method': {'embedding_weight': 2.0},
+  }
+  return ConfigDict(recipe.update(recipe.default('datadam'), changes))
