@@ -6,6 +6,7 @@
 | `image_uint8` | uint8, the same, for looking at |
 | `label` | float32 `[n, k]`, in the encoding that the metadata names |
 | `step_size`, `temperature` | what a learner must also know, where learned |
+| `num_steps`, `init_seed` | the same |
 | `factor/*` | what a factorised set decodes from, see `decoder` |
 | `start_image_uint8` | uint8: what the images started from |
 | `preprocess_*` | the fitted preprocessing and its inverse |

@@ -35,8 +35,13 @@ class DistilledData(NamedTuple):
   Attributes:
     image: `[n, h, w, c]` in model space, class-major.
     label: `[n, k]`.
-    step_size: learned inner step size(s), scalar or `[t]`, or None.
+    step_size: learned inner step size(s), or None. A scalar; or `[epochs,
+      batches]`, one for each step: batch `b` of `m` is images `b, b + m, ...`,
+      in this order.
     temperature: learned logit scale, scalar, or None.
+    num_steps: how many steps a learner takes, int32 scalar, or None.
+    init_seed: of the one network that the set was made for, whose key is
+      `jax.random.key(init_seed)`, int32 scalar; or None.
     factors: what a factorised set is stored as, from which the images are
       decoded: `{'params': ..., 'constants': ...}`; None where they are stored
       as they are.
@@ -46,6 +51,8 @@ class DistilledData(NamedTuple):
   label: jax.Array
   step_size: jax.Array | None = None
   temperature: jax.Array | None = None
+  num_steps: jax.Array | None = None
+  init_seed: jax.Array | None = None
   factors: PyTree = None
 
 

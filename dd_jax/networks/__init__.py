@@ -8,12 +8,14 @@ from dd_jax.networks.convnet import (
   frepo_convnet,
   nngp_convnet,
 )
+from dd_jax.networks.lenet import LeNet, lenet
 from dd_jax.networks.mlp import MLP, mlp
 from dd_jax.networks.network import Network, Outputs, from_flax
 
 NETWORKS: dict[str, Callable[..., Network]] = {
   'convnet': convnet,
   'frepo_convnet': frepo_convnet,
+  'lenet': lenet,
   'nngp_convnet': nngp_convnet,
   'mlp': mlp,
 }
@@ -23,11 +25,13 @@ __all__ = [
   'MLP',
   'NETWORKS',
   'ConvNet',
+  'LeNet',
   'Network',
   'Outputs',
   'convnet',
   'frepo_convnet',
   'from_flax',
+  'lenet',
   'mlp',
   'nngp_convnet',
 ]

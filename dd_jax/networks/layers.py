@@ -27,8 +27,9 @@ class Conv(nn.Module):
   """A 2-D convolution with `nn.Conv`'s parameters.
 
   A 3x3 kernel of stride 1 and SAME padding uses `implementation`: 'closed' (see
-  `networks.convolution`), 'im2col' or 'lax'. Any other size, stride or padding
-  is `lax.conv_general_dilated`, whose gradient is slow on a CPU.
+  `networks.convolution`), 'im2col' or 'lax'. Any other size or padding of
+  stride 1 is a matrix product for 'im2col'; all else is
+  `lax.conv_general_dilated`, whose gradient is slow on a CPU.
 
   Attributes:
     features: output channels.
@@ -62,6 +63,8 @@ class Conv(nn.Module):
       if extra:
         x = jnp.pad(x, ((0, 0), (extra, extra), (extra, extra), (0, 0)))
       y = _CONVOLUTIONS[self.implementation](x, kernel)
+    elif self.implementation == 'im2col' and self.stride == 1:
+      y = _matrix_product(x, kernel, self.padding)
     else:
       y = _general(x, kernel, self.stride, self.padding)
     return y + bias.astype(x.dtype)
@@ -93,6 +96,26 @@ def _general(
     pad,
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )
+
+
+def _matrix_product(
+  x: jax.Array, kernel: jax.Array, padding: str | int
+) -> jax.Array:
+  """A convolution of stride 1 as one product of shifted windows."""
+  height, width, _, features = kernel.shape
+  pad = {'SAME': ((height - 1) // 2, (width - 1) // 2), 'VALID': (0, 0)}
+  rows, columns = (padding,) * 2 if isinstance(padding, int) else pad[padding]
+  x = jnp.pad(x, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+  out = x.shape[1] - height + 1, x.shape[2] - width + 1
+  windows = jnp.concatenate(
+    [
+      x[:, i : i + out[0], j : j + out[1]]
+      for i in range(height)
+      for j in range(width)
+    ],
+    -1,
+  )
+  return windows @ kernel.reshape(-1, features)
 
 
 class InstanceNorm(nn.Module):
@@ -158,6 +181,15 @@ def average_pool(x: jax.Array) -> jax.Array:
   return 0.25 * (
     x[:, :, 0, :, 0] + x[:, :, 0, :, 1] + x[:, :, 1, :, 0] + x[:, :, 1, :, 1]
   )
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+  """2x2 max pooling of stride 2, `[n, h, w, c]` to `[n, h//2, w//2, c]`."""
+  n, h, w, c = x.shape
+  x = x[:, : h // 2 * 2, : w // 2 * 2]
+  x = x.reshape(n, h // 2, 2, w // 2, 2, c)
+  rows = jnp.maximum(x[:, :, 0], x[:, :, 1])
+  return jnp.maximum(rows[:, :, :, 0], rows[:, :, :, 1])
 
 
 def uniform_fan_in(fan_in: int) -> Initializer:
