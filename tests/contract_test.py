@@ -46,7 +46,17 @@ from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
 from dd_jax.methods.trajectory_matching import ftd, mtt, tesla
 from dd_jax.networks import NETWORKS, Network
-from dd_jax.parameterization import STARTS, from_distilled, pixels
+from dd_jax.parameterization import (
+  STARTS,
+  frequency,
+  from_distilled,
+  generator,
+  hallucinator,
+  latent,
+  memory,
+  multi_formation,
+  pixels,
+)
 from dd_jax.types import DistilledData, UserError
 
 CLASSES = 3
@@ -104,8 +114,31 @@ def another_artefact():
   return from_distilled(DistilledData(jnp.asarray(image, jnp.float32), None))
 
 
+def factorised(factory, **settings):
+  return factory(IPC, SHAPE, CLASSES, encoding=CENTRED, **settings)
+
+
+def with_adversary():
+  small = {'hallucinators': 2, 'downsample': 2, 'labels': 'fixed'}
+  judge = NETWORKS['mlp'](SHAPE, CLASSES, depth=1, width=4)
+  return factorised(hallucinator, club=0.1, network=judge, **small)
+
+
+FACTORISED = {
+  'multi-formation': lambda: factorised(multi_formation, factor=3),
+  'memory': lambda: factorised(memory, bases=4, labels='simplex'),
+  'hallucinator': lambda: factorised(
+    hallucinator, hallucinators=2, downsample=2
+  ),
+  'adversary': with_adversary,
+  'frequency': lambda: factorised(frequency, labels='logits'),
+  'latent': lambda: factorised(latent, size=2),
+  'generator': lambda: factorised(generator, width=2, size=3),
+}
+
 # What is learned, by name; each also says what of it a gradient moves.
 PARAMETERIZATIONS = {
+  **FACTORISED,
   'free': lambda: image_set(labels='free'),
   'simplex': lambda: image_set(labels='simplex'),
   'logits': lambda: image_set(labels='logits'),
@@ -235,6 +268,7 @@ CASES = {
   'kip erf': functools.partial(make_kip, activation='erf'),
   'kip augmented': functools.partial(make_kip, augment=augment.flip),
   'label_solve': make_solve,
+  'label_solve memory': functools.partial(make_solve, 'memory'),
   'label_solve nngp': functools.partial(make_solve, 'start-kmeans', get='nngp'),
   **{
     f'frepo {norm}': functools.partial(make_frepo, norm=norm)
@@ -590,23 +624,38 @@ def test_donating_one_state_leaves_the_other(name):
 def test_class_major(name):
   held = case(name)
   data = held.method.distilled(held.state)
-  assert data.image.shape == (CLASSES * IPC, *SHAPE)
-  assert data.label.shape == (CLASSES * IPC, CLASSES)
+  count = per_class(name, data)
+  assert data.image.shape == (CLASSES * count, *SHAPE)
+  assert data.label.shape == (CLASSES * count, CLASSES)
   label = data.label
   if name.startswith('label_solve'):  # zero until the first batch
     label = held.method.distilled(run(name, 8)[0]).label
-  of_class = np.asarray(label).reshape(CLASSES, IPC, -1).argmax(-1)
-  np.testing.assert_array_equal(of_class, np.arange(CLASSES)[:, None] * [1, 1])
+  of_class = np.asarray(label).reshape(CLASSES, count, -1).argmax(-1)
+  assert np.all(of_class == np.arange(CLASSES)[:, None])
+
+
+def per_class(name, data):
+  if name.split()[-1] not in FACTORISED:
+    return IPC
+  assert len(data.image) > CLASSES * IPC and len(data.image) % CLASSES == 0
+  return len(data.image) // CLASSES
 
 
 @pytest.mark.parametrize('name', CASES)
 def test_distilled_is_pure_and_counted(name):
   held = case(name)
   data = held.method.distilled(held.state)
-  assert bits(data) == bits(jax.jit(held.method.distilled)(held.state))
+  compiled = jax.jit(held.method.distilled)(held.state)
   cost = budget(held.state)
-  assert data.image.size <= cost.floats <= data.image.size + data.label.size
   assert cost.bytes >= 4 * cost.floats
+  if name.split()[-1] in FACTORISED:
+    for a, b in zip(*map(jax.tree.leaves, (data, compiled)), strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-5)
+    plain = CLASSES * IPC * (int(np.prod(SHAPE)) + CLASSES)
+    assert cost.bytes <= 4 * plain < 4 * data.image.size
+  else:
+    assert bits(data) == bits(compiled)
+    assert data.image.size <= cost.floats <= data.image.size + data.label.size
 
 
 # What an update is for.
@@ -621,13 +670,15 @@ def test_learns(name):
   for _ in range(9):
     state, metrics = held.update(key, step, state, held.batch)
     losses.append(float(metrics['loss']))
-    state = state._replace(models=held.state.models)
+    kept = held.state
+    state = state._replace(models=kept.models, adversary=kept.adversary)
   assert losses[-1] < losses[0] - 1e-6
-  moved = {
-    k: bool(np.any(np.asarray(v) != np.asarray(held.state.params['data'][k])))
-    for k, v in state.params['data'].items()
-  }
-  assert all(moved.values()), moved
+  moved = jax.tree.map(
+    lambda a, b: bool(np.any(np.asarray(a) != np.asarray(b))),
+    state.params['data'],
+    held.state.params['data'],
+  )
+  assert all(jax.tree.leaves(moved)), moved
   fixed = held.method.distilled(state), held.method.distilled(held.state)
   if 'label-only' in name:
     assert bits(fixed[0].image) == bits(fixed[1].image)
@@ -674,6 +725,16 @@ REFUSED = {
     "learn_images=False with labels='fixed'",
   ),
   'no images': ('kip', {'ipc': 0}, 'ipc=0'),
+  'nothing to factorise': (
+    'herding',
+    {'parameterization': {'name': 'memory'}},
+    "parameterization.name='memory': herding keeps real images",
+  ),
+  'fewer images than classes': (
+    'kip',
+    {'parameterization': {'name': 'memory', 'bases': 100}},
+    'ipc=2: fewer images than classes would fit: 100 bases take 1,600 of',
+  ),
   'labels': (
     'frepo',
     {'parameterization': {'labels': 'hard'}},
