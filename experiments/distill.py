@@ -29,7 +29,12 @@ _DATASET = flags.DEFINE_string(
 _METHOD = flags.DEFINE_string(
   'method', None, f'One of these. Default: kip.\n{_METHODS}'
 )
-_IPC = flags.DEFINE_integer('ipc', None, 'Images per class. Default: 10.')
+_IPC = flags.DEFINE_integer(
+  'ipc',
+  None,
+  'Images per class: of a factorised set, how many plain images its storage '
+  'equals. Default: 10.',
+)
 _SEED = flags.DEFINE_integer('seed', None, 'Of all randomness. Default: 0.')
 _STEPS = flags.DEFINE_integer(
   'num_steps', None, "Outer steps. Default: the recipe's."
@@ -59,6 +64,8 @@ _IMAGE_SIZE = flags.DEFINE_integer(
   'image_size',
   None,
   'Scale the shorter side to this many pixels and crop the centre.',
+  lower_bound=2,
+  upper_bound=4096,
 )
 _DEVICES = flags.DEFINE_integer(
   'devices', 1, 'Split batches and learners over this many; 0 for all.'

@@ -136,7 +136,21 @@ def _subtitle(report: Report) -> str:
   train = _train_count(report.result)
   place = f' in place of {train:,}' if train else ''
   per_class = f', {each} per class' if each is not None else ''
+  if _factorised(report.result):
+    per_class = f', decoded from the storage of {_plain(report.result)}'
   return f'{n:,} distilled images{place}{per_class}'
+
+
+def _factorised(result: Mapping[str, Any]) -> bool:
+  """Whether images are decoded from something other than themselves."""
+  part = _mapping(_mapping(result.get('config')).get('parameterization'))
+  return part.get('name', 'pixels') != 'pixels'
+
+
+def _plain(result: Mapping[str, Any]) -> str | None:
+  """How many images, stored as they are, would take the same room."""
+  count = formats.number(result.get('stored_images_per_class'))
+  return None if count is None else f'{count:.3g} per class'
 
 
 def _headline(result: Mapping[str, Any]) -> Markup:
@@ -173,6 +187,12 @@ def _facts(report: Report) -> Markup:
     [
       ('Against random', _lead(result, 'random')),
       ('Stored', formats.size(result.get('stored_bytes'))),
+      (
+        'Decoded images',
+        formats.count(result.get('decoded_images'))
+        if _factorised(result)
+        else None,
+      ),
       ('Compression', _compression(report)),
       ('Distilled in', formats.duration(seconds.get('distil'))),
     ]
@@ -278,6 +298,7 @@ def _cost(report: Report) -> Markup:
     [
       ('Stored numbers', formats.count(result.get('stored_floats'))),
       ('Stored bytes', formats.size(result.get('stored_bytes'))),
+      ('As plain images', _plain(result)),
       ('Decoded images', formats.count(result.get('decoded_images'))),
       ('Compression', _compression(report)),
     ]

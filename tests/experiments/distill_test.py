@@ -58,6 +58,11 @@ def refused(got, *words: str) -> None:
     ('--seed=-1', ('--seed=-1', '0 and more')),
     ('--num_steps=-5', ('--num_steps=-5',)),
     ('--image_size=-3', ('--image_size=-3',)),
+    ('--image_size=0', ('--image_size=0', '[2, 4096]')),
+    (
+      '--config.parameterization.name=memry',
+      ("'memry'", 'did you mean memory?'),
+    ),
     ('--devices=700', ('--devices=700', 'allowed are 0 to')),
     ('--nosuch=1', ("flag 'nosuch'",)),
     ('--dataest=mnist', ("'dataest'", 'Did you mean: dataset')),
