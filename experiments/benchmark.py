@@ -22,7 +22,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from absl import flags
+from jax.flatten_util import ravel_pytree
 from threadpoolctl import threadpool_limits
 
 from dd_jax import pipeline, recipe
@@ -30,9 +32,19 @@ from dd_jax.data.source import ResidentSource, resident
 from dd_jax.distiller import Distiller
 from dd_jax.driver import distill
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.files import write_json
+from dd_jax.losses import soft_cross_entropy
+from dd_jax.networks import NETWORKS
+from dd_jax.training import (
+  epochs,
+  fresh_model,
+  train,
+  train_many,
+  train_step,
+)
 from dd_jax.types import DistilledData, PyTree, UserError
-from experiments import flops, main, settings
+from experiments import exactness, flops, main, settings
 
 _CASES = flags.DEFINE_list('cases', ['speed'], 'Names, or speed; see --list.')
 _LIST = flags.DEFINE_bool('list', False, 'Lists the cases.')
@@ -171,7 +183,7 @@ def _frepo(ipc: int, network: PyTree, shape: tuple[int, int, int]) -> Distiller:
   return recipe.build(config, recipe.Setting(shape, _CLASSES))
 
 
-def _outer_steps(method: Distiller, source: ResidentSource, steps: int) -> Any:
+def _outer_steps(method: Distiller, source: PyTree, steps: int) -> Any:
   """A call of `steps` outer steps in one compiled loop."""
   key = jax.random.key(0)
   mesh = main.mesh(_HOST_DEVICES.value)
@@ -184,7 +196,7 @@ def _outer_steps(method: Distiller, source: ResidentSource, steps: int) -> Any:
     split = lambda tree: jax.lax.with_sharding_constraint(tree, rows)
 
   @jax.jit
-  def run(state: PyTree, source: ResidentSource) -> PyTree:
+  def run(state: PyTree, source: PyTree) -> PyTree:
     def body(i: jax.Array, state: PyTree) -> PyTree:
       k_sample, k_update = jax.random.split(jax.random.fold_in(key, i))
       batch = split(method.sample(k_sample, i, source))
@@ -245,6 +257,20 @@ def _matching_steps(method: Distiller) -> Callable[[], Any]:
   return lambda: run(state, source)
 
 
+def _dm_case(ipc: int) -> Callable[[], Row]:
+  """Augmented, the published batch; a new network each step."""
+
+  def case() -> Row:
+    config = recipe.update(recipe.default('dm'), {'ipc': ipc})
+    method = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+    layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
+    real = _CLASSES * config['method']['batch_size']
+    work = flops.embedding_match(layers, real, _CLASSES * ipc)
+    return _speed(_outer_steps(method, _source(), 1), work)
+
+  return case
+
+
 def _rfad_case() -> Row:
   """As published, with a quarter of its targets."""
   config = recipe.update(
@@ -289,6 +315,62 @@ def _five_case() -> Row:
     'one_seconds': round(one, 3),
     'five_seconds': round(five, 3),
     'five_over_five_alone': round(five / (5 * one), 3),
+  }
+
+
+def _trajectory_case(inner_steps: int) -> Callable[[], Row]:
+  """Augmented, as published; experts of random numbers."""
+
+  def case() -> Row:
+    config = recipe.default('mtt')
+    recipe.update(config, {'ipc': 1, 'method': {'inner_steps': inner_steps}})
+    method = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+    layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
+    work = flops.trajectory_matching_step(layers, _CLASSES, inner_steps)
+    init = NETWORKS['convnet'](_SHAPE, _CLASSES).init
+    flat = lambda i: ravel_pytree(init(jax.random.key(i))['params'])[0]
+    params = jnp.stack([flat(i) for i in range(4)])[None]
+    experts = ResidentExperts(params, jnp.arange(4))
+    return _speed(
+      _outer_steps(method, with_experts(_source(), experts), 1), work
+    )
+
+  return case
+
+
+def _ten_experts_case() -> Row:
+  """Ten experts trained together against one alone."""
+  network, optimizer = NETWORKS['convnet'](_SHAPE, _CLASSES), optax.sgd(0.01)
+  source = _source(size=256)
+  step = functools.partial(train_step, network, optimizer, soft_cross_entropy)
+
+  def one(key: jax.Array, source: ResidentSource) -> PyTree:
+    data, _ = epochs(key, source.take(jnp.arange(256)), 32)
+    return train(step, fresh_model(network, optimizer, key), data, 4)
+
+  @jax.jit
+  def many(keys: jax.Array, source: ResidentSource) -> PyTree:
+    return train_many(lambda k: one(k, source), keys)
+
+  times = []
+  for count in (1, 10):
+    keys = jax.random.split(jax.random.key(0), count)
+    call = functools.partial(many, keys, source)
+    jax.block_until_ready(call())
+    times.append(statistics.median(_timed(call, _REPEATS.value)))
+  alone, together = times
+  return {
+    'one_seconds': round(alone, 3),
+    'ten_seconds': round(together, 3),
+    'ten_over_ten_alone': round(together / (10 * alone), 3),
+  }
+
+
+def _exactness_case() -> Row:
+  rows = exactness.measure(50)
+  return {
+    k: float(f'{v:.3g}' if 'unlike' in k else f'{v:.7f}')
+    for k, v in rows.items()
   }
 
 
@@ -353,7 +435,13 @@ _ALL: dict[str, Callable[[], Row]] = {
   'dc-10': _gradient_matching_case('dc', 10),
   'dsa-1': _gradient_matching_case('dsa', 1),
   'dsa-10': _gradient_matching_case('dsa', 10),
+  'dm-1': _dm_case(1),
+  'dm-10': _dm_case(10),
   'rfad': _rfad_case,
+  'mtt-10': _trajectory_case(10),
+  'mtt-50': _trajectory_case(50),
+  'ten-experts': _ten_experts_case,
+  'mtt-exactness': _exactness_case,
   'evaluate': _evaluate_case,
   'five-learners': _five_case,
   'dispatch': _dispatch_case,

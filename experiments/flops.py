@@ -20,6 +20,7 @@ FORWARD = (1, 1)
 IMAGE_GRADIENT = (2, 2)
 PARAMETER_GRADIENT = (2, 3)
 GRADIENT_OF_GRADIENT = (5, 7)  # through a parameter gradient to the images
+UNROLLED = (6, 9)  # the same, to images and parameters
 
 
 def convnet(
@@ -77,6 +78,15 @@ def gradient_matching_step(
   )
 
 
+def embedding_match(layers: list[Layer], real: int, support: int) -> float:
+  """GFLOP of one step of distribution matching.
+
+  Real images forward to features; support forward and image gradient.
+  """
+  body = features(layers)
+  return real * work(body, FORWARD) + support * work(body, IMAGE_GRADIENT)
+
+
 def rfad_step(
   layers: list[Layer],
   networks: int,
@@ -99,6 +109,13 @@ def rfad_step(
     + products
   )
   return networks * each + 3 * 2 * support * pixels**2 / 1e9
+
+
+def trajectory_matching_step(
+  layers: list[Layer], support: int, num_steps: int
+) -> float:
+  """GFLOP of one outer step: all inner steps on the set, there and back."""
+  return num_steps * support * work(layers, UNROLLED)
 
 
 def evaluation(

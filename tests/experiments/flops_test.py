@@ -32,6 +32,12 @@ def test_frepo_step(layers, dimension, support, expected):
   assert found == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize(('support', 'expected'), [(10, 261.7), (100, 280.0)])
+def test_embedding_match(support, expected):
+  found = flops.embedding_match(CONVNET, 2560, support)
+  assert found == pytest.approx(expected, rel=1e-3)
+
+
 @pytest.mark.parametrize(
   ('support', 'trained', 'expected'),
   [(10, 0, 768.3), (100, 0, 831.0), (100, 50 * 100, 2318)],
@@ -45,6 +51,12 @@ def test_rfad_step():
   layers = flops.convnet(32, 3, (256,) * 3, 10)
   found = flops.rfad_step(layers, 8, 1280, 10, dimension=4096, pixels=3072)
   assert found == pytest.approx(4075, rel=1e-3)
+
+
+@pytest.mark.parametrize(('steps', 'expected'), [(10, 89.2), (50, 446.1)])
+def test_trajectory_matching_step(steps, expected):
+  found = flops.trajectory_matching_step(CONVNET, 10, steps)
+  assert found == pytest.approx(expected, rel=1e-3)
 
 
 def test_evaluation():
