@@ -94,6 +94,7 @@ def _safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def relu_layer(m: Moments) -> Moments:
+  """The nonlinearity max(0, x)."""
   nngp, slope = relu_moments(m.nngp, m.q1, m.q2)
   return Moments(nngp, m.ntk * slope, m.q1 / 2, m.q2 / 2)
 

@@ -81,6 +81,36 @@ def num_lanes(engine: Engine, wanted: int, itemsize: int) -> int:
   return -(-wanted // blocks // _VECTOR) * _VECTOR
 
 
+def side(engine: Engine, image: jax.Array) -> Side:
+  """What the kernel needs of images `[n, h, w, c]`, a block at a time."""
+  channels = tuple(jnp.moveaxis(image, (0, 3), (3, 0)))
+  lanes = num_lanes(engine, len(image), image.dtype.itemsize)
+  cut = lambda tree: _laned(tree, lanes, -(-len(image) // lanes))
+  sides = jax.lax.map(lambda c: network.side(engine.plan, c), cut(channels))
+
+  def whole(a: jax.Array) -> jax.Array:
+    a = jnp.moveaxis(a, 0, -1)
+    return a.reshape(*a.shape[:-2], -1)[..., : len(image)]
+
+  return jax.tree.map(whole, sides)
+
+
+def _laned(tree: PyTree, lanes: int, blocks: int) -> PyTree:
+  """Cuts the last axis into `blocks` of `lanes`, which lead."""
+
+  def laned(a: jax.Array) -> jax.Array:
+    room = lanes * blocks - a.shape[-1]
+    a = jnp.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, room)])
+    return jnp.moveaxis(a.reshape(*a.shape[:-1], lanes, blocks), -1, 0)
+
+  return jax.tree.map(laned, tree)
+
+
+def _singles(tree: PyTree) -> PyTree:
+  """Images lead, a lane each."""
+  return jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0)[..., None], tree)
+
+
 def cross(engine: Engine) -> Callable[[Side, Side], jax.Array]:
   """The kernel of two batches, `(first [n], second [m]) -> [n, m]`.
 
@@ -152,20 +182,15 @@ class _Tiles:
 
   def cut_p(self, side: Side) -> Side:
     """Blocks lead."""
-    return self._laned(side) if self.p_lanes else _singles(side)
+    return (
+      _laned(side, self.lanes, self.blocks) if self.p_lanes else _singles(side)
+    )
 
   def cut_q(self, side: Side) -> Side:
     """Blocks lead."""
-    return _singles(side) if self.p_lanes else self._laned(side)
-
-  def _laned(self, tree: PyTree) -> PyTree:
-    room = self.lanes * self.blocks
-
-    def laned(a: jax.Array) -> jax.Array:
-      a = jnp.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, room - a.shape[-1])])
-      return jnp.moveaxis(a.reshape(*a.shape[:-1], self.lanes, -1), -1, 0)
-
-    return jax.tree.map(laned, tree)
+    return (
+      _singles(side) if self.p_lanes else _laned(side, self.lanes, self.blocks)
+    )
 
   def matrix(self, values: jax.Array) -> jax.Array:
     """`[p blocks, q blocks, lanes]` to `[n, m]`."""
@@ -183,10 +208,6 @@ class _Tiles:
     )
     values = jax.ShapeDtypeStruct(shape, g.dtype)
     return jax.linear_transpose(self.matrix, values)(g)[0]
-
-
-def _singles(tree: PyTree) -> PyTree:
-  return jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0)[..., None], tree)
 
 
 def _values(
@@ -292,7 +313,7 @@ def symmetric(engine: Engine) -> Callable[[Side], jax.Array]:
       pair, weight, left = now
       pick = [_picked(side, index) for index in pair]
       found = _block_reverse(engine, pick[0], pick[1], left, weight, True)
-      for index, one in zip(pair, found):
+      for index, one in zip(pair, found, strict=True):
         add = lambda a, b, index=index: a.at[..., index].add(b)
         total = jax.tree.map(add, total, one)
       return total, None

@@ -110,7 +110,9 @@ def retreat(
   if layers and layers[-1].border:
     g = jax.tree.map(border, g)
   turns = []
-  for (layer, frame), kept in zip(reversed(_frames(c, at)), reversed(saved)):
+  for (layer, frame), kept in zip(
+    reversed(_frames(c, at)), reversed(saved), strict=True
+  ):
     g, turn = layer.reverse(kept, g, frame)
     if turn is not None:
       turns.append(turn)
@@ -126,7 +128,7 @@ def _first(c: Chain, at: Position) -> Slice:
     return jax.tree.map(lambda a: run(pick, a, k), c.state)
 
   def product(x: tuple, y: tuple) -> jax.Array:
-    total = sum(a * b for a, b in zip(x, y))
+    total = sum(a * b for a, b in zip(x, y, strict=True))
     return out(total * (1 / len(x)))
 
   image = cut(c.stage, c.q.image, at)
@@ -192,6 +194,7 @@ def materialised(position: jax.Array) -> Callable[..., Any]:
   """A call whose result is computed once; `position` is a traced 0 or more."""
 
   def run(function: Callable[..., Any], *args: PyTree) -> Any:
+    function = jax.jit(function)  # traced once for all its places below
     shapes = jax.eval_shape(function, *args)
     make = lambda s: jnp.zeros(s.shape, s.dtype)
     nothing = lambda *_: jax.tree.map(make, shapes)

@@ -1,4 +1,4 @@
-r"""Layers of infinite width, as small records that a serial network is built of.
+r"""Layers of infinite width, as small records that a network is built of.
 
 The covariance of two images is held as offset slices: slice d holds K[p, p + d]
 for every pixel p. A convolution and a nonlinearity act within a slice, so a

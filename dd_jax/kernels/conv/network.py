@@ -27,16 +27,15 @@ class Side(NamedTuple):
   variance: jax.Array
 
 
-def side(plan: Plan, image: jax.Array) -> Side:
+def side(plan: Plan, channels: tuple[jax.Array, ...]) -> Side:
   """Everything about single images, once per image.
 
   Gradients pass through, in reverse mode.
 
   Args:
     plan: of the images' shape.
-    image: `[n, h, w, c]`.
+    channels: of the images, `[h, w, lanes]` each.
   """
-  channels = tuple(jnp.moveaxis(image, (0, 3), (3, 0)))
   variance = sum(x * x for x in channels) / len(channels)
   state, deviations = None, []
   for i, stage in enumerate(plan.stages):
@@ -157,13 +156,11 @@ def reverse(
       plan.stages[i], before, _part(p, i), _part(q, i), state, sides=sides
     )
     parts.append((found[0], found[1]))
-  g_p, g_q = (_sides(one[::-1], v) for one, v in zip(zip(*parts), variances))
-  return g_p, g_q
+  found_p, found_q = zip(*reversed(parts), strict=True)
+  return _sides(found_p, variances[0]), _sides(found_q, variances[1])
 
 
-def _sides(
-  parts: tuple[Part | None, ...], variance: jax.Array
-) -> Side | None:
+def _sides(parts: tuple[Part | None, ...], variance: jax.Array) -> Side | None:
   found = [part for part in parts if part is not None]
   if not found:
     return None

@@ -168,12 +168,16 @@ def _stages(
   for _, pooled in groups:
     y, x = sizes[-1]
     sizes.append((y // 2, x // 2) if pooled else (y, x))
-  after = tuple(_axis(n, r, False) for n, r in zip(sizes[-1], reach))
+  end = zip(sizes[-1], reach, strict=True)
+  after_y, after_x = (_axis(n, r, False) for n, r in end)
+  after = after_y, after_x
   stages: list[Stage] = []
-  for (layers, pooled), size in zip(reversed(groups), reversed(sizes[:-1])):
-    axes = tuple(_before(n, a, pooled) for n, a in zip(size, after))
-    stages.append(Stage(layers, *axes, pooled, after))  # type: ignore[call-arg, arg-type]
-    after = axes
+  for (layers, pooled), (height, width) in zip(
+    groups[::-1], sizes[-2::-1], strict=True
+  ):
+    y, x = _before(height, after[0], pooled), _before(width, after[1], pooled)
+    stages.append(Stage(layers, y, x, pooled, after))
+    after = y, x
   return tuple(reversed(stages))
 
 

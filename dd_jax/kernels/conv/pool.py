@@ -38,7 +38,9 @@ def pooled(
   return _fold(stage.y, row, down)
 
 
-def _fold(axis: Axis, make: Callable[[jax.Array], Slice], start: Slice) -> Slice:
+def _fold(
+  axis: Axis, make: Callable[[jax.Array], Slice], start: Slice
+) -> Slice:
   """Pools over the second dimension of what `make(position)` gives."""
   order = np.asarray(axis.order, np.int32)
   evens = np.arange(len(order)) % 2
@@ -48,8 +50,8 @@ def _fold(axis: Axis, make: Callable[[jax.Array], Slice], start: Slice) -> Slice
   ) -> tuple[Slice, Slice]:
     position, even = now
     run, slices = materialised(position), make(position)
-    add = lambda i: lambda c, a: run(
-      lambda c, a, e: _halves(c, a, e)[i], c, a, even
+    add = lambda i: (
+      lambda c, a: run(lambda c, a, e: _halves(c, a, e)[i], c, a, even)
     )
     whole = jax.tree.map(add(0), carry, slices)
     return jax.tree.map(add(1), carry, slices), whole

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from dd_jax.kernels.conv import layers as conv_layers
-from dd_jax.kernels.conv.blocks import Engine, cross, symmetric
+from dd_jax.kernels.conv.blocks import Engine, cross, side, symmetric
 from dd_jax.kernels.conv.layers import Layer, Shape
-from dd_jax.kernels.conv.network import side
 from dd_jax.kernels.conv.plan import plan
 from dd_jax.types import Kernel, UserError
 
@@ -64,10 +63,10 @@ def serial(
   def kernel(x1: jax.Array, x2: jax.Array | None = None) -> jax.Array:
     x1, x2 = _images(x1, x2)
     e = engine(Shape(*x1.shape[1:]))
-    first = side(e.plan, x1)
+    first = side(e, x1)
     if x2 is None:
       return symmetric(e)(first)
-    return cross(e)(first, side(e.plan, x2))
+    return cross(e)(first, side(e, x2))
 
   return kernel
 

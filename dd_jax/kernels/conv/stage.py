@@ -6,7 +6,7 @@ nothing of the size of the full covariance exists. The reverse pass recomputes a
 slice and stores none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +112,7 @@ def reverse(
 
   zeros = tuple(
     _zeros(part, lanes) if wanted else None
-    for part, wanted in zip((p, c.q), sides)
+    for part, wanted in zip((p, c.q), sides, strict=True)
   )
   (sums_p, sums_q), g_state = lax.scan(body, zeros, _steps(stage))
   g_p = _finished(sums_p, p) if sides[0] else None
@@ -125,9 +125,7 @@ def _undone(stage: Stage, g: Slice) -> Slice:
   if stage.pooled:
     return jax.tree.map(lambda a: unpooled(stage, a), g)
   shape = (stage.y.size, stage.x.size, g.nngp.shape[-1])
-  return jax.tree.map(
-    lambda a: lambda at: jnp.broadcast_to(a[0], shape), g
-  )
+  return jax.tree.map(lambda a: lambda at: jnp.broadcast_to(a[0], shape), g)
 
 
 def _steps(stage: Stage) -> jax.Array:

@@ -1,0 +1,380 @@
+"""Exact convolutional kernels against the full covariance, and differences."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dd_jax.kernels import KERNELS, from_kernel_fn, to_kernel_fn
+from dd_jax.kernels.conv import (
+  ARCHITECTURES,
+  avg_pool,
+  conv,
+  conv_kernel,
+  dense,
+  flatten,
+  global_avg_pool,
+  relu,
+  serial,
+)
+from dd_jax.kernels.conv.angle import slope
+from dd_jax.kernels.conv.layers import Shape
+from dd_jax.kernels.conv.plan import plan
+from dd_jax.types import UserError
+
+pytestmark = pytest.mark.usefixtures('quick_compiler')
+
+# The recursion on all pixel pairs [n, m, y, x, y', x'], in NumPy's float64.
+
+W_STD, B_STD = 1.3, 0.2
+
+
+def box(k: np.ndarray) -> np.ndarray:
+  """Sum over the nine common shifts of both pixels."""
+  h, w = k.shape[2:4]
+  padded = np.pad(k, ((0, 0), (0, 0)) + ((1, 1),) * 4)
+  total = np.zeros_like(k)
+  for i in range(3):
+    for j in range(3):
+      y, x = slice(i, i + h), slice(j, j + w)
+      total += padded[:, :, y, x, y, x]
+  return total
+
+
+def relu_map(
+  k: np.ndarray, p: np.ndarray, q: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """`(K', dK')` for variances `p [n, y, x]` and `q [m, y, x]`."""
+  scale = np.sqrt(p[:, None, :, :, None, None] * q[None, :, None, None, :, :])
+  cosine = np.clip(k / np.where(scale > 0, scale, 1), -1, 1)
+  theta = np.arccos(cosine)
+  value = scale * (np.sin(theta) + (np.pi - theta) * cosine)
+  return value / (2 * np.pi), (np.pi - theta) / (2 * np.pi)
+
+
+def pooled(k: np.ndarray) -> np.ndarray:
+  n, m, h, w = k.shape[:4]
+  h, w = h // 2, w // 2
+  k = k[:, :, : 2 * h, : 2 * w, : 2 * h, : 2 * w]
+  return k.reshape(n, m, h, 2, w, 2, h, 2, w, 2).mean((3, 5, 7, 9))
+
+
+def variances(k: np.ndarray) -> np.ndarray:
+  """Of every image with itself, `[n, y, x]`."""
+  return np.einsum('nnabab->nab', k)
+
+
+def joint(
+  x: np.ndarray, layers: str, width: int | None = None
+) -> dict[str, np.ndarray]:
+  """Both kernels of all images with all, `[n, n]`; a width means standard."""
+  fan_in = x.shape[-1]
+  k = np.einsum('nabc,mdec->nmabde', x, x) / fan_in
+  t = np.zeros_like(k)
+  gain, bias = W_STD**2, B_STD**2
+  for layer in layers:
+    if layer == 'c':
+      summed = box(k)
+      k = gain / 9 * summed + bias
+      own = k if width is None else fan_in * summed + 1
+      t = own + gain / 9 * box(t)
+      fan_in = width or fan_in
+    elif layer == 'r':
+      v = variances(k)
+      k, h = relu_map(k, v, v)
+      t = t * h
+    elif layer == 'p':
+      k, t = pooled(k), pooled(t)
+  pixels = k.shape[2] * k.shape[3]
+  if layers[-1] == 'f':
+    k, t = (np.einsum('nmabab->nm', a) / pixels for a in (k, t))
+    fan_in *= pixels
+  else:
+    k, t = k.mean((2, 3, 4, 5)), t.mean((2, 3, 4, 5))
+  own = gain * k + bias if width is None else fan_in * k + 1
+  return {'nngp': gain * k + bias, 'ntk': own + gain * t}
+
+
+def build(layers: str, get: str, width: int | None = None) -> Any:
+  table = {
+    'c': conv(W_STD, B_STD, width),
+    'r': relu(),
+    'p': avg_pool(),
+    'f': flatten(),
+    'g': global_avg_pool(),
+  }
+  found = [table[x] for x in layers] + [dense(W_STD, B_STD, width)]
+  return jax.jit(serial(found, get))
+
+
+def images(n: int, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+  return np.random.default_rng(seed).normal(size=(n, *shape))
+
+
+CASES = [
+  ('crcrpcrpcrpf', (9, 13, 1)),  # KIP's ConvNet; odd sizes
+  ('crpcrpf', (8, 8, 3)),
+  ('crcrpcrpcrg', (8, 9, 3)),  # Myrtle-5; a plain axis becomes circulant
+  ('crpcrpf', (6, 12, 1)),  # a circulant axis becomes plain
+  ('crpcrpg', (7, 6, 2)),  # global average right behind a pool
+  ('crf', (5, 4, 1)),
+  ('ccrppf', (9, 8, 1)),  # no nonlinearity between two layers
+]
+
+
+@pytest.mark.parametrize('get', ['nngp', 'ntk'])
+@pytest.mark.parametrize(('layers', 'shape'), CASES)
+def test_kernel_equals_full_covariance(x64, layers, shape, get):
+  x = images(5, shape)
+  x[4] = 1.1 * x[1]
+  want = joint(x, layers)[get]
+  kernel = build(layers, get)
+  tolerance = 1e-13 * want.max()
+  got = kernel(x[:3], x[3:])
+  np.testing.assert_allclose(got, want[:3, 3:], rtol=0, atol=tolerance)
+  got = kernel(x, None)
+  np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)
+  np.testing.assert_array_equal(got, got.T)
+
+
+@pytest.mark.parametrize('get', ['nngp', 'ntk'])
+def test_standard_parametrisation(x64, get):
+  x = images(4, (6, 4, 3))
+  want = joint(x, 'crcrpcrf', width=7)[get]
+  got = build('crcrpcrf', get, width=7)(x[:2], x[2:])
+  np.testing.assert_allclose(got, want[:2, 2:], rtol=1e-13)
+
+
+def test_dense_layers_after_flatten(x64):
+  """Two dense layers behind the head are a dense kernel of its features."""
+  x = images(4, (4, 4, 2))
+  layers = [conv(W_STD, B_STD), avg_pool(), flatten()]
+  hidden = [dense(W_STD, B_STD), relu(), dense(W_STD, B_STD)]
+  got = jax.jit(serial([*layers, *hidden], 'nngp'))(x[:2], x[2:])
+  k = joint(x, 'cpf')['nngp']
+  v = np.diagonal(k)[:, None, None]
+  want = relu_map(k[..., None, None, None, None], v, v)[0][..., 0, 0, 0, 0]
+  want = W_STD**2 * want + B_STD**2
+  np.testing.assert_allclose(got, want[:2, 2:], rtol=1e-13)
+
+
+@pytest.mark.parametrize('get', ['nngp', 'ntk'])
+def test_float32_is_close(get):
+  x = images(8, (12, 12, 3))
+  want = joint(x, 'crcrpcrpf')[get]
+  got = build('crcrpcrpf', get)(jnp.float32(x), None)
+  assert got.dtype == jnp.float32
+  np.testing.assert_allclose(got, want, rtol=0, atol=5e-7 * want.max())
+
+
+def test_slope_is_exact_for_every_correlation(x64):
+  c = np.concatenate([np.linspace(-1, 1, 2001), [1 - 1e-9, -1 + 1e-9]])
+  want = (np.pi - np.arccos(c)) / (2 * np.pi)
+  np.testing.assert_allclose(slope(jnp.asarray(c)), want, rtol=0, atol=3e-16)
+  got = slope(jnp.asarray(c, jnp.float32))
+  near = np.abs(np.abs(np.float32(c)) - 1) < 1e-3
+  exact = (np.pi - np.arccos(np.float32(c).astype(float))) / (2 * np.pi)
+  np.testing.assert_allclose(got[~near], exact[~near], rtol=0, atol=1e-7)
+
+
+# Gradients.
+
+
+def directional(
+  f: Any, x: np.ndarray, d: np.ndarray, size: float = 1e-5
+) -> np.ndarray:
+  return (f(x + size * d) - f(x - size * d)) / (2 * size)
+
+
+@pytest.mark.parametrize(
+  ('layers', 'shape', 'get'),
+  [
+    ('crcrpcrpf', (9, 7, 2), 'ntk'),
+    ('crcrpcrpf', (9, 7, 2), 'nngp'),
+    ('crpcrg', (6, 7, 1), 'ntk'),
+    ('ccrppf', (9, 8, 1), 'ntk'),
+  ],
+)
+def test_gradients_are_exact_in_both_arguments(x64, layers, shape, get):
+  kernel = build(layers, get)
+  x, y, dx, dy = (images(3, shape, seed) for seed in range(4))
+  y, dy = y[:2], dy[:2]
+  weight = np.random.default_rng(4).normal(size=(3, 2))
+  f = jax.jit(lambda x, y: jnp.vdot(weight, kernel(x, y)))
+  g_x, g_y = jax.jit(jax.grad(f, (0, 1)))(x, y)
+  want = directional(lambda x: f(x, y), x, dx)
+  np.testing.assert_allclose(np.vdot(g_x, dx), want, rtol=1e-8)
+  want = directional(lambda y: f(x, y), y, dy)
+  np.testing.assert_allclose(np.vdot(g_y, dy), want, rtol=1e-8)
+  for i, g in ((0, g_x), (1, g_y)):  # one moving side takes another path
+    alone = jax.jit(jax.grad(f, i))(x, y)
+    np.testing.assert_allclose(alone, g, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize('layers', ['crcrpcrpf', 'crpcrg'])
+def test_gradient_of_a_batch_with_itself(x64, layers):
+  kernel = build(layers, 'ntk')
+  x, d = images(4, (7, 6, 1)), images(4, (7, 6, 1), 1)
+  weight = np.random.default_rng(2).normal(size=(4, 4))
+  # Off the diagonal: there the NTK has a cusp along x = x'.
+  weight = weight * (1 - np.eye(4))
+  f = jax.jit(lambda x: jnp.vdot(weight, kernel(x, None)))
+  got = np.vdot(jax.jit(jax.grad(f))(x), d)
+  np.testing.assert_allclose(got, directional(f, x, d), rtol=1e-8)
+
+
+def test_gradient_of_the_diagonal(x64):
+  kernel = build('crcrpf', 'ntk')
+  x, d = images(2, (6, 4, 1)), images(2, (6, 4, 1), 1)
+  f = jax.jit(lambda x: jnp.trace(kernel(x, None)))
+  got = np.vdot(jax.jit(jax.grad(f))(x), d)
+  np.testing.assert_allclose(got, directional(f, x, d), rtol=1e-8)
+
+
+def test_what_is_reused_or_computed_anew_gives_the_same(x64):
+  """A budget that holds blocks but not all that they leave behind."""
+  layers = [conv(), relu(), avg_pool(), flatten(), dense()]
+  x, y = images(70, (32, 32, 1)), images(2, (32, 32, 1), 1)
+  gradients = []
+  for budget in (8, 1024):
+    kernel = serial(layers, budget_mib=budget)
+    f = lambda y, kernel=kernel: (kernel(x, y) ** 2).sum()
+    gradients.append(jax.jit(jax.grad(f))(y))
+  np.testing.assert_allclose(*gradients, rtol=1e-12)
+
+
+@pytest.mark.parametrize('b_std', [0.0, 0.1])
+@pytest.mark.parametrize('get', ['nngp', 'ntk'])
+def test_gradients_are_finite_where_formulas_are_not(get, b_std):
+  layers = [conv(b_std=b_std), relu(), conv(b_std=b_std), relu(), avg_pool()]
+  kernel = serial([*layers, flatten(), dense(b_std=b_std)], get)
+  x = images(3, (6, 6, 1)).astype(np.float32)
+  x[2, :, :3] = 0  # a black border
+  flat = np.ones_like(x[:1])
+  odd = [x, x[:1], x[:1, :, ::-1], -x[:1], 1.00001 * x[:1], 0 * flat, flat]
+  x = jnp.asarray(np.concatenate(odd))
+  f = lambda x, y: kernel(x, None).sum() + kernel(x, y).sum()
+  value, gradients = jax.jit(jax.value_and_grad(f, (0, 1)))(x, x)
+  assert np.isfinite(value)
+  for g in gradients:
+    assert np.isfinite(g).all() and np.abs(g).max() > 0
+
+
+def test_the_diagonal_is_that_of_duplicates():
+  x = images(3, (8, 8, 1)).astype(np.float32)
+  kernel = build('crcrpcrpf', 'ntk')
+  alone, beside = kernel(x, None), kernel(x, x)
+  np.testing.assert_allclose(alone, beside, rtol=1e-6)
+  want = np.diagonal(joint(x.astype(float), 'crcrpcrpf')['ntk'])
+  np.testing.assert_allclose(np.diagonal(alone), want, rtol=5e-7)
+
+
+def test_forward_mode_is_refused():
+  kernel = build('crpf', 'ntk')
+  x = jnp.asarray(images(2, (4, 4, 1)))
+  with pytest.raises(TypeError, match='forward-mode'):
+    jax.jvp(lambda x: kernel(x, x), (x,), (x,))
+
+
+# Transformations.
+
+
+def test_vmap(x64):
+  kernel = build('crpf', 'ntk')
+  x, y = images(6, (4, 4, 1)).reshape(2, 3, 4, 4, 1), images(2, (4, 4, 1), 1)
+  f = lambda x: (kernel(x, y) ** 2).sum() + kernel(x, None).sum()
+  value, g = jax.jit(jax.vmap(jax.value_and_grad(f)))(x)
+  for i in range(2):
+    one, one_g = jax.value_and_grad(f)(x[i])
+    np.testing.assert_allclose(value[i], one, rtol=1e-12)
+    np.testing.assert_allclose(g[i], one_g, rtol=1e-10, atol=1e-13)
+
+
+# What bad input gets.
+
+BODY = [conv(), relu()]
+
+
+@pytest.mark.parametrize(
+  ('layers', 'words'),
+  [
+    ([*BODY] + [avg_pool()] * 3 + [flatten(), dense()], 'avg_pool.*1x1'),
+    ([*BODY, dense()], 'dense: fed 4x5 pixels'),
+    ([*BODY, flatten()], 'end in dense'),
+    ([*BODY, flatten(), conv(), dense()], 'conv: must come before'),
+    ([*BODY, flatten(), flatten(), dense()], 'flatten: must come before'),
+    ([*BODY, global_avg_pool(), relu(), dense()], 'after global_avg_pool'),
+    ([conv(0.0, width=4), flatten(), dense()], 'w_std=0.0'),
+  ],
+)
+def test_layers_that_do_not_fit(layers, words):
+  with pytest.raises(UserError, match=words) as error:
+    plan(layers, Shape(4, 5, 1))
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ('settings', 'words'),
+  [
+    ({'get': 'tnk'}, 'kernel.get'),
+    ({'architecture': 'resnet'}, 'kernel.architecture'),
+    ({'activation': 'gelu'}, 'kernel.activation'),
+    ({'parametrization': 'mup'}, 'kernel.parametrization'),
+    ({'budget_mib': 0}, 'kernel.budget_mib=0'),
+  ],
+)
+def test_unknown_names(settings, words):
+  with pytest.raises(UserError, match=words):
+    conv_kernel(**settings)
+
+
+@pytest.mark.parametrize(
+  ('first', 'second', 'words'),
+  [
+    ((2, 8, 8, 1), (2, 8, 9, 1), r'\(2, 8, 8, 1\) and \(2, 8, 9, 1\)'),
+    ((2, 64), (2, 64), r'\(2, 64\)'),
+    ((2, 8, 8, 1), (0, 8, 8, 1), r'\(0, 8, 8, 1\)'),
+    ((2, 4, 4, 1), (2, 4, 4, 1), 'does not fit 1x1'),
+    ((2, 256, 256, 3), (2, 256, 256, 3), 'kernel.budget_mib=4: the smallest'),
+  ],
+)
+def test_images_that_do_not_fit(first, second, words):
+  kernel = conv_kernel(budget_mib=4)
+  with pytest.raises(UserError, match=words):
+    kernel(jnp.zeros(first), jnp.zeros(second))
+
+
+# Architectures, adapters.
+
+# Pairs of pixels that a ReLU is evaluated at, by hand from the pooling.
+ENTRIES = {'convnet': 347_776, 'convnet3': 168_000, 'myrtle5': 2_166_784}
+
+
+@pytest.mark.parametrize('name', ENTRIES)
+def test_named_architectures_need_these_pixel_pairs(name):
+  from dd_jax.kernels.conv.serial import _layers
+
+  layers = _layers(*ARCHITECTURES[name], 1.0, 0.0, None)
+  total = 0
+  for stage in plan(layers, Shape(32, 32, 3)).stages:
+    valid = [
+      axis.size**2
+      if axis.circulant
+      else sum(axis.size - abs(d) for d in axis.offsets)
+      for axis in (stage.y, stage.x)
+    ]
+    total += stage.num_deviations * valid[0] * valid[1]
+  assert total == ENTRIES[name]
+
+
+def test_both_ways_through_a_kernel_fn():
+  x = jnp.asarray(images(2, (8, 8, 1)), jnp.float32)
+  kernel_fn = to_kernel_fn(KERNELS['dense'])
+  both = kernel_fn(x, None, ('nngp', 'ntk'))
+  np.testing.assert_array_equal(both.ntk, kernel_fn(x, x, 'ntk'))
+  kernel = from_kernel_fn(kernel_fn, 'nngp')
+  np.testing.assert_array_equal(kernel(x, None), both.nngp)
+  with pytest.raises(UserError, match="'cov'"):
+    kernel_fn(x, None, 'cov')
