@@ -276,9 +276,12 @@ def budget(state: State, data: DistilledData | None = None) -> Budget:
 
   Args:
     state: of any method.
-    data: the set; its step sizes and its temperature count as well.
+    data: the set; what else a learner must know of it (step sizes,
+      temperature) counts as well.
   """
-  also = (data.step_size, data.temperature) if data else ()
+  images = ('image', 'label', 'factors')
+  known = data._asdict() if data else {}
+  also = [value for name, value in known.items() if name not in images]
   stored = (state.params['data'], shipped(state.constants), also)
   leaves = jax.tree.leaves(stored)
   floats = sum(a.size for a in leaves if jnp.issubdtype(a.dtype, jnp.floating))

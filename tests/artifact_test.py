@@ -10,6 +10,7 @@ import pytest
 from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data import fitting
+from dd_jax.parameterization import multi_formation
 from dd_jax.types import DistilledData, UserError
 
 METADATA = {
@@ -108,6 +109,69 @@ def test_numpy_alone_reads_it(path):
   pixels = pixels * found['preprocess_std'] + found['preprocess_mean']
   expected = before.preprocessing.invert(before.data.image)
   np.testing.assert_allclose(pixels, expected, atol=1e-4)
+
+
+# Factorised sets.
+
+
+def factorised(**decoder):
+  made_by = multi_formation(1, (4, 4, 3), 2, labels='free')
+  rng = np.random.default_rng(1)
+  params = {
+    'image': rng.normal(size=(2, 4, 4, 3)).astype(np.float32),
+    'label': np.eye(2, dtype=np.float32),
+  }
+  image, label = map(np.asarray, made_by.decode(params, {}))
+  data = DistilledData(
+    image, label, factors={'params': params, 'constants': {}}
+  )
+  held = {'name': 'multi_formation', 'ipc': 1, 'settings': {'factor': 2}}
+  metadata = {**METADATA, 'decoder': {**held, **decoder}}
+  return made()._replace(data=data, start_image=None, metadata=metadata)
+
+
+def test_factors_round_trip(path):
+  before = factorised()
+  artifact.save(path, before)
+  after = artifact.load(path)
+  same(after.data, before.data)
+  assert after.metadata == before.metadata
+  np.testing.assert_allclose(
+    artifact.decode(after), before.data.image, atol=1e-6
+  )
+  with np.load(path, allow_pickle=False) as file:
+    assert file['factor/params/image'].shape == (2, 4, 4, 3)
+    assert json.loads(str(file['metadata']))['decoder']['settings'] == {
+      'factor': 2
+    }
+
+
+def test_factors_of_any_depth(path):
+  """Of a decoder of one's own there is a name, and nothing to check."""
+  own = {'params': {'code': np.ones(3)}, 'constants': [np.zeros(2), {'a': np.ones(1)}]}
+  before = factorised()
+  before = before._replace(
+    data=before.data._replace(factors=own), metadata=METADATA
+  )
+  artifact.save(path, before)
+  found = artifact.load(path).data.factors
+  assert set(found) == {'params', 'constants'}
+  np.testing.assert_array_equal(found['constants']['1']['a'], np.ones(1))
+
+
+@pytest.mark.parametrize(
+  'decoder, words',
+  [
+    ({'settings': {'factor': 1}}, 'not what its factors decode to'),
+    ({'settings': {'factor': 9}}, 'factor=9'),
+    ({'settings': {'tiles': 2}}, 'do not decode'),
+    ({'name': 'wavelets'}, "decoder 'wavelets': this version has pixels"),
+    ({'name': 'memory', 'settings': {'images': 4}}, 'do not decode'),
+  ],
+)
+def test_factors_that_are_not_the_images(path, decoder, words):
+  artifact.save(path, factorised(**decoder))
+  assert words in refused(path)
 
 
 def refused(path):

@@ -100,6 +100,29 @@ def test_every_method(method):
   assert result['test_accuracy']['mean'] > 50
 
 
+def test_a_factorised_set(tmp_path):
+  """What it stores stands beside what it decodes to; its factors load."""
+  part = {'name': 'multi_formation', 'factor': 3}
+  _, result = run(tmp_path / 'w', config(parameterization=part))
+  assert result['stored_floats'] == 6 * 64 + 6 * 3
+  assert result['stored_bytes'] == 4 * result['stored_floats']
+  assert result['stored_images_per_class'] == 2
+  assert result['decoded_images'] == 54
+  assert 'factor=3 does not divide 8x8' in result['notes'][-1]
+  held = artifact.load(tmp_path / 'w' / 'distilled.npz')
+  assert held.metadata['decoder']['name'] == 'multi_formation'
+  assert held.data.factors['params']['image'].shape == (6, 8, 8, 1)
+  page = (tmp_path / 'w' / 'report.html').read_text()
+  assert 'decoded from the storage of 2 per class' in page
+
+
+def test_more_than_the_budget_is_said():
+  part = {'name': 'frequency', 'keep': 8, 'images': 20}
+  _, result = run(settings=config(parameterization=part))
+  assert result['stored_images_per_class'] > 2
+  assert 'plain images per class, more than ipc=2' in result['notes'][-1]
+
+
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run') / 'work'
