@@ -148,7 +148,10 @@ def test_factors_round_trip(path):
 
 def test_factors_of_any_depth(path):
   """Of a decoder of one's own there is a name, and nothing to check."""
-  own = {'params': {'code': np.ones(3)}, 'constants': [np.zeros(2), {'a': np.ones(1)}]}
+  own = {
+    'params': {'code': np.ones(3)},
+    'constants': [np.zeros(2), {'a': np.ones(1)}],
+  }
   before = factorised()
   before = before._replace(
     data=before.data._replace(factors=own), metadata=METADATA
