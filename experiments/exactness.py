@@ -37,7 +37,7 @@ def measure(num_steps: int) -> dict[str, float]:
   )
   with jax.enable_x64(True):
     data, segment = _problem(network, source)
-    row = {}
+    row: dict[str, float] = {}
     for rate in RATES:
       row |= _at(network, data, segment, num_steps, rate)
   return row

@@ -10,8 +10,8 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'dataset': 'mnist',
     'preprocessing': 'standardise',
     'ipc': ipc,
-    'num_steps': 600,
-    'validate_every': 200,
+    'num_steps': 1500,
+    'validate_every': 500,
     'augment': 'none',
     'parameterization': {'start': 'kmeans'},
     'method': {
@@ -34,10 +34,10 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'evaluation': {
       'protocol': 'dc',
       'others': (),
-      'learners': 2,
+      'learners': 5,
       'validation_steps': 150,
       'validation_examples': 500,
-      'baselines': (),
+      'baselines': ('random', 'herding'),
     },
   }
   return ConfigDict(recipe.update(recipe.default('mtt'), changes))

@@ -1,0 +1,92 @@
+r"""Trains expert trajectories for a method that matches them, into a folder.
+
+python -m experiments.experts --dataset=mnist --method=mtt --store=experts/mnist
+python -m experiments.distill --dataset=mnist --method=mtt \
+      --config.experts.store=experts/mnist
+
+The same command goes on where it was stopped. A distillation that names no
+store trains its experts itself and keeps them in the cache.
+"""
+
+import os
+
+from absl import flags
+
+from dd_jax import expert_run, pipeline, recipe
+from dd_jax.cache import Cache
+from dd_jax.data.load import names
+from dd_jax.data.prepare import prepare
+from dd_jax.experts import ExpertStore
+from dd_jax.types import UserError
+from dd_jax.writers import ProgressWriter
+from experiments import main, settings
+
+_STORE = flags.DEFINE_string('store', None, 'The folder to write.')
+_DATASET = flags.DEFINE_string(
+  'dataset', None, f'As for distill: one of {", ".join(names())}, or a path.'
+)
+_METHOD = flags.DEFINE_string(
+  'method', 'mtt', 'Whose epochs are kept: mtt, tesla, ftd or datm.'
+)
+_CONFIG = flags.DEFINE_string('config', None, 'A recipe, as for distill.')
+_IPC = flags.DEFINE_integer('ipc', None, 'Images per class of that recipe.')
+_SEED = flags.DEFINE_integer('seed', None, 'Of all randomness. Default: 0.')
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  'image_size',
+  None,
+  'Scale the shorter side to this many pixels and crop the centre.',
+)
+_DEVICES = flags.DEFINE_integer(
+  'devices', 1, 'Split experts over this many; 0 for all.'
+)
+
+
+def experts(fields: dict[str, str]) -> None:
+  """Trains what the flags describe."""
+  if not _STORE.value:
+    raise UserError('--store: missing; name a folder')
+  config = _configuration(fields)
+  pipeline.check(config)
+  if recipe.expert_span(config) is None:
+    raise UserError(f'--method={_METHOD.value}: reads no experts')
+  mesh = main.mesh(_DEVICES.value)
+  dataset = pipeline.load_dataset(config)
+  prepared = prepare(dataset, config['preprocessing'], cache=Cache())
+  wanted = expert_run.wanted(config, prepared)
+  store = ExpertStore.start(_STORE.value, wanted)
+  progress = ProgressWriter(0)
+  try:
+    expert_run.train(store, config, prepared, [progress], mesh)
+  finally:
+    progress.close()
+  print(_summary(store))
+
+
+def _configuration(fields: dict[str, str]) -> recipe.Config:
+  named = {
+    'dataset': _DATASET.value,
+    'method': None if _CONFIG.value else _METHOD.value,
+    'ipc': _IPC.value,
+    'seed': _SEED.value,
+    'data_dir': _DATA_DIR.value,
+    'image_size': _IMAGE_SIZE.value,
+  }
+  given = {k: v for k, v in named.items() if v is not None}
+  return settings.configuration(_CONFIG.value, given, fields)
+
+
+def _summary(store: ExpertStore) -> str:
+  found = expert_run.summary(store)
+  size = sum(os.path.getsize(path) for path in store.path.glob('expert_*.npy'))
+  return (
+    f'{found["count"]} experts of {found["epochs"]} epochs in {store.path}: '
+    f'validation accuracy {found["validation_accuracy"]:.2f} % on average, '
+    f'{found["seconds"]:.0f} s, {size / 2**20:.1f} MiB'
+  )
+
+
+if __name__ == '__main__':
+  main.run(experts)
