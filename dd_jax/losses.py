@@ -64,8 +64,8 @@ def gaussian_discrepancy(
   k(x, x') + mean k(y, y') - 2 mean k(x, y)`, equal points included. For large
   widths it tends to `mean_discrepancy` times `2 / h * sum(1 / w)`.
   """
-  distance = _pooled_distances(x, y)
-  scaled = distance / _mean_distance(distance)
+  points = jnp.concatenate([x, y])
+  scaled = _squared_distances(points) / _spread(points)
   kernel = jnp.sum(jnp.stack([jnp.exp(-scaled / w) for w in widths]), 0)
   n = x.shape[0]
   within = jnp.mean(kernel[:n, :n]) + jnp.mean(kernel[n:, n:])
@@ -86,7 +86,7 @@ def fourier_discrepancy(
   the number of points (NCFM, arXiv 2502.20653, compares the same functions).
   """
   k_width, k_direction = jax.random.split(key)
-  spread = _mean_distance(_pooled_distances(x, y))
+  spread = _spread(jnp.concatenate([x, y]))
   width = jax.random.choice(
     k_width, jnp.asarray(widths, x.dtype), (frequencies,)
   )
@@ -117,22 +117,19 @@ def _product(x: jax.Array, y: jax.Array) -> jax.Array:
   return jnp.matmul(x, y, precision=jax.lax.Precision.HIGHEST)
 
 
-def _pooled_distances(x: jax.Array, y: jax.Array) -> jax.Array:
-  """Squared distances between all points of both: `[n + m, n + m]`."""
-  points = jnp.concatenate([x, y])
+def _squared_distances(points: jax.Array) -> jax.Array:
+  """Between all of `points [n, d]`: `[n, n]`."""
   norm = jnp.sum(points**2, -1)
   distance = norm[:, None] + norm[None] - 2 * _product(points, points.T)
   # Rounding leaves the diagonal and duplicates a little off zero.
   return jnp.maximum(distance, 0)
 
 
-def _mean_distance(distance: jax.Array) -> jax.Array:
-  """Mean off the diagonal; no gradient."""
-  n = distance.shape[0]
-  mean = jnp.sum(distance) / (n * (n - 1))
-  return jax.lax.stop_gradient(
-    jnp.maximum(mean, jnp.finfo(distance.dtype).tiny)
-  )
+def _spread(points: jax.Array) -> jax.Array:
+  """Mean squared distance of two different points; no gradient to it."""
+  spread = 2 * jnp.sum(jnp.var(points, 0, ddof=1))
+  least = float(jnp.finfo(points.dtype).tiny) ** 0.5  # of equal points
+  return jax.lax.stop_gradient(jnp.maximum(spread, least))
 
 
 # Distances between two gradients, trees of arrays `[..., out]`. All of them are
