@@ -11,8 +11,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.networks import Network
+from dd_jax.networks import Network, Outputs
+from dd_jax.networks.convolution import keeps_convolutions
 from dd_jax.types import Augment, Key, LabeledData, PyTree
+
+_CACHE = 8 << 20  # bytes of activations that one pass on a CPU may hold
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 """`(logits [n, k], label [n, k]) -> [n]`."""
@@ -61,9 +64,22 @@ def train_step(
   loss: Loss,
   model: Model,
   batch: Batch,
+  *,
+  differentiable: bool = False,
 ) -> Model:
-  """One step of `optimizer` on the weighted mean of `loss` over `batch`."""
-  gradient, variables = batch_gradient(network, loss, model.variables, batch)
+  """One step of `optimizer` on the weighted mean of `loss` over `batch`.
+
+  Args:
+    network: the learner.
+    optimizer: its rule.
+    loss: `(logits, label) -> [n]`.
+    model: to move on.
+    batch: what it sees.
+    differentiable: a gradient will be taken through this step, so its batch is
+      kept whole.
+  """
+  take = batch_gradient if differentiable else chunked_gradient
+  gradient, variables = take(network, loss, model.variables, batch)
   return apply_gradient(optimizer, model, gradient, variables)
 
 
@@ -80,6 +96,33 @@ def batch_gradient(
     return jnp.vdot(each, batch.weight) / jnp.sum(batch.weight), new
 
   return jax.grad(objective, has_aux=True)(variables['params'])
+
+
+def chunked_gradient(
+  network: Network, loss: Loss, variables: PyTree, batch: Batch
+) -> tuple[PyTree, PyTree]:
+  """As `batch_gradient`, in chunks that fit a CPU's cache.
+
+  Whole where the batch is small, on an accelerator, and where the network has
+  statistics of the batch.
+  """
+  size = cached_chunk(
+    lambda image: network.apply(variables, image)[0].taps, batch.data.image
+  )
+  if 'batch_stats' in variables or size >= batch.weight.shape[0]:
+    return batch_gradient(network, loss, variables, batch)
+  share = batch.weight / jnp.sum(batch.weight)
+
+  def objective(params: PyTree, chunk: Batch) -> jax.Array:
+    known = {**variables, 'params': params}
+    out, _ = network.apply(known, chunk.data.image, train=True)
+    return jnp.vdot(loss(out.logits, chunk.data.label), chunk.weight)
+
+  return sum_chunks(
+    lambda chunk: jax.grad(objective)(variables['params'], chunk),
+    batch._replace(weight=share),
+    size,
+  ), variables
 
 
 def apply_gradient(
@@ -199,10 +242,11 @@ def map_chunks(
   """Applies `function` to chunks of `x [n, ...]` and joins the results.
 
   For passes without gradient: a chunk that fits the cache runs at several times
-  the speed of the whole batch on a CPU. A remainder is run as one more chunk.
-  Chunks are strided, so that a leading axis that is split over devices stays
-  split inside every chunk.
+  the speed of the whole batch on a CPU. Chunks are about equal and hold at most
+  `size` examples; a remainder is run as one more. They are strided, so that a
+  leading axis that is split over devices stays split inside every chunk.
   """
+  size = -(-x.shape[0] // -(-x.shape[0] // size))
   whole = x.shape[0] // size * size
   parts = []
   if whole:
@@ -239,6 +283,47 @@ def sum_chunks(
   return jax.lax.scan(add, start, chunks)[0]
 
 
+def chunked_features(
+  network: Callable[[jax.Array], Outputs], image: jax.Array
+) -> jax.Array:
+  """Features `[n, d]` of `image [n, h, w, c]`, to be differentiated in both.
+
+  On a CPU in chunks that fit its cache, of which only what the costly
+  convolutions gave is kept for the backward pass.
+
+  Args:
+    network: treats each example alone.
+    image: support images, say.
+  """
+  features = lambda image: network(image).features
+  size = cached_chunk(lambda image: network(image).taps, image)
+  if size >= image.shape[0]:
+    return features(image)
+  policy = keeps_convolutions
+  kept = jax.checkpoint(features, policy=policy, prevent_cse=False)
+  return map_chunks(kept, image, size)
+
+
+def cached_chunk(function: Callable[[jax.Array], PyTree], x: jax.Array) -> int:
+  """How many examples of `x [n, ...]` to pass through `function` at once.
+
+  All of them, or on a CPU as many as keep its outputs within the cache: large
+  activations that go through memory cost half the speed of a convolution, and
+  a second core gains nothing there. A divisor of `n` where one is near.
+  """
+  n = x.shape[0]
+  if jax.default_backend() != 'cpu' or n == 1:
+    return n
+  one = jax.eval_shape(
+    function, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
+  )
+  held = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(one))
+  most = max(1, _CACHE // max(held, 1))
+  if most >= n:
+    return n
+  return next((s for s in range(most, most // 2, -1) if n % s == 0), most)
+
+
 def _chunks(a: jax.Array, size: int) -> jax.Array:
   """Strided chunks `[n / size, size, ...]`."""
   return a.reshape(size, -1, *a.shape[1:]).swapaxes(0, 1)
@@ -247,44 +332,3 @@ def _chunks(a: jax.Array, size: int) -> jax.Array:
 def _unchunk(a: jax.Array) -> jax.Array:
   """`[chunks, size, ...]` of strided chunks, back in order."""
   return a.swapaxes(0, 1).reshape(-1, *a.shape[2:])
-
-
-def mean_gradient(
-  loss: Callable[[PyTree, PyTree], jax.Array],
-  params: PyTree,
-  data: PyTree,
-  size: int = 32,
-) -> PyTree:
-  """The gradient in `params` of a mean over `data`, chunk by chunk.
-
-  For large batches through which no gradient flows: no more than a chunk's
-  activations are held, and on a CPU a chunk that fits the cache is faster.
-
-  Args:
-    loss: `(params, examples) -> scalar`, a mean over them.
-    params: to differentiate in.
-    data: leaves `[n, ...]`.
-    size: examples in a chunk; chunks are strided, as in `map_chunks`.
-
-  Returns:
-    The tree of `params`.
-  """
-  count = jax.tree.leaves(data)[0].shape[0]
-  whole = count // size * size
-  if count <= size:
-    return jax.grad(loss)(params, data)
-  chunks = jax.tree.map(
-    lambda a: a[:whole].reshape(size, -1, *a.shape[1:]).swapaxes(0, 1), data
-  )
-
-  def add(total: PyTree, chunk: PyTree) -> tuple[PyTree, None]:
-    gradient = jax.grad(loss)(params, chunk)
-    return jax.tree.map(lambda t, g: t + size * g, total, gradient), None
-
-  zero = jax.tree.map(jnp.zeros_like, params)
-  total, _ = jax.lax.scan(add, zero, chunks)
-  if whole < count:
-    rest = jax.tree.map(lambda a: a[whole:], data)
-    gradient = jax.grad(loss)(params, rest)
-    total = jax.tree.map(lambda t, g: t + (count - whole) * g, total, gradient)
-  return jax.tree.map(lambda t: t / count, total)

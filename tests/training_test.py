@@ -6,10 +6,15 @@ import numpy as np
 import optax
 import pytest
 
+from dd_jax import training
 from dd_jax.losses import soft_cross_entropy, squared_error
 from dd_jax.networks import Network, Outputs, convnet, frepo_convnet, mlp
 from dd_jax.training import (
   Batch,
+  batch_gradient,
+  cached_chunk,
+  chunked_features,
+  chunked_gradient,
   epochs,
   fresh_model,
   map_chunks,
@@ -210,3 +215,75 @@ def test_no_pass_is_larger_than_a_chunk():
 
   map_chunks(function, jnp.zeros((10, 2)), 4)
   assert sizes == [4, 2]
+
+
+def close(got, want):
+  assert jax.tree.structure(got) == jax.tree.structure(want)
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def double(tree):
+  return jax.tree.map(lambda a: a.astype(jnp.float64), tree)
+
+
+def allow(monkeypatch, examples):
+  """Makes the cache of a size for so many examples of `small_net`."""
+  held = 8 * (8 * 8 * 2 + 4 * 4 * 2 + 2 * 2 * 2)
+  monkeypatch.setattr(training, '_CACHE', examples * held)
+
+
+def small_net(norm='instance'):
+  network = convnet((8, 8, 1), 3, width=2, depth=2, norm=norm)
+  return network, double(jax.jit(network.init)(jax.random.key(0)))
+
+
+def gradients(function, network, variables, batch):
+  return jax.jit(
+    lambda variables, batch: function(network, squared_error, variables, batch)
+  )(variables, batch)
+
+
+@pytest.mark.parametrize(
+  'n, fit, size', [(10, 10, 10), (10, 9, 5), (7, 3, 3), (9, 4, 3), (4, 0, 1)]
+)
+def test_a_chunk_fits_the_cache_and_divides(monkeypatch, x64, n, fit, size):
+  network, variables = small_net()
+  allow(monkeypatch, fit)
+  taps = lambda image: network.apply(variables, image)[0].taps
+  assert cached_chunk(taps, jnp.zeros((n, 8, 8, 1))) == size
+  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+  assert cached_chunk(taps, jnp.zeros((n, 8, 8, 1))) == n
+
+
+@pytest.mark.parametrize('fit', [5, 3])
+def test_a_gradient_in_chunks_is_the_whole_gradient(monkeypatch, x64, fit):
+  network, variables = small_net()
+  weight = jnp.arange(10.0) % 4  # some count for nothing
+  batch = Batch(normal_data(10, 8, 8, 1), weight)
+  want = gradients(batch_gradient, network, variables, batch)
+  allow(monkeypatch, fit)
+  close(gradients(chunked_gradient, network, variables, batch), want)
+
+
+def test_statistics_of_a_batch_are_of_the_whole_batch(monkeypatch, x64):
+  network, variables = small_net('batch')
+  batch = Batch(normal_data(6, 8, 8, 1), jnp.ones(6))
+  want = gradients(batch_gradient, network, variables, batch)
+  allow(monkeypatch, 3)
+  close(gradients(chunked_gradient, network, variables, batch), want)
+
+
+@pytest.mark.parametrize('fit', [5, 3])
+def test_features_in_chunks_have_the_whole_gradient(monkeypatch, x64, fit):
+  network, variables = small_net()
+  image = normal_data(10, 8, 8, 1).image
+  target = jax.random.normal(jax.random.key(1), (10, 8), image.dtype)
+
+  def total(variables, image):
+    apply = lambda x: network.apply(variables, x)[0]
+    return jnp.vdot(chunked_features(apply, image), target)
+
+  want = jax.jit(jax.value_and_grad(total, (0, 1)))(variables, image)
+  allow(monkeypatch, fit)
+  close(jax.jit(jax.value_and_grad(total, (0, 1)))(variables, image), want)

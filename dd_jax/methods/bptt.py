@@ -100,8 +100,7 @@ def bptt(
   Raises:
     UserError: a setting out of range.
   """
-  _check_plan(plan, memory)
-  _check_counts(inner_steps=inner_steps, networks=networks)
+  check_settings(plan, memory, inner_steps=inner_steps, networks=networks)
   inner = Inner(
     network,
     inner_optimizer or optax.sgd(0.01, 0.9),
@@ -170,8 +169,7 @@ def rat_bptt(
   Raises:
     UserError: a setting out of range.
   """
-  _check_plan(plan, memory)
-  _check_counts(window=window, networks=networks, pace=pace)
+  check_settings(plan, memory, window=window, networks=networks, pace=pace)
   last = inner_steps - window
   _check_window(inner_steps, window, first_start)
   place = _placement(placement, first_start, last, pace)
@@ -223,15 +221,23 @@ def unrolled_loss(
     The mean cross-entropy, and its metrics.
   """
   model = _trained(inner, data, key, start, length, plan)
+  value, metrics = real_loss(inner.network, model.variables, batch)
+  end = jnp.asarray(start + length, jnp.int32)
+  return value, {**metrics, 'unroll_end': end}
+
+
+def real_loss(
+  network: Network, variables: PyTree, batch: LabeledData
+) -> tuple[jax.Array, Metrics]:
+  """Mean cross-entropy of a network on real images, and its metrics."""
 
   def each(variables: PyTree, real: LabeledData) -> tuple[jax.Array, jax.Array]:
-    logits = inner.network.apply(variables, real.image)[0].logits
+    logits = network.apply(variables, real.image)[0].logits
     right = logits.argmax(-1) == real.label.argmax(-1)
     return soft_cross_entropy(logits, real.label), right.astype(logits.dtype)
 
-  value, hit = mean_loss(each, model.variables, batch)
-  end = jnp.asarray(start + length, jnp.int32)
-  return value, {'batch_accuracy': hit, 'unroll_end': end}
+  value, hit = mean_loss(each, variables, batch)
+  return value, {'batch_accuracy': hit}
 
 
 def _trained(
@@ -247,7 +253,11 @@ def _trained(
   batches, _ = epochs(k_data, data, inner.batch_size, inner.augment)
   model = fresh_model(inner.network, inner.optimizer, k_init)
   step = functools.partial(
-    train_step, inner.network, inner.optimizer, soft_cross_entropy
+    train_step,
+    inner.network,
+    inner.optimizer,
+    soft_cross_entropy,
+    differentiable=True,
   )
   if not isinstance(start, int) or start:
     fixed = jax.lax.stop_gradient(data)
@@ -379,13 +389,17 @@ def _check_window(inner_steps: int, window: int, first_start: int) -> None:
     )
 
 
-def _check_plan(plan: str, memory: float) -> None:
-  check_plan(plan, (*PLANS, 'auto'))
-  if not memory > 0:
+def check_settings(
+  plan: str, memory: float | None = None, **counts: int
+) -> None:
+  """Refuses a plan, a budget for 'auto', or counts that cannot be.
+
+  Raises:
+    UserError: names the setting.
+  """
+  check_plan(plan, PLANS if memory is None else (*PLANS, 'auto'))
+  if memory is not None and not memory > 0:
     raise UserError(f'memory={memory}: must be above 0 (GiB)')
-
-
-def _check_counts(**counts: int) -> None:
   for name, value in counts.items():
     if value < 1:
       raise UserError(f'{name}={value}: allowed are 1 and more')

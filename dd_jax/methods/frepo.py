@@ -21,9 +21,9 @@ from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
 from dd_jax.losses import accuracy, label_margin, squared_error
 from dd_jax.methods.pooled import pooled
-from dd_jax.networks import Network
+from dd_jax.networks import Network, Outputs
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.training import Model, map_chunks
+from dd_jax.training import chunked_features, map_chunks
 from dd_jax.types import Key, LabeledData, Metrics
 
 _CENTRED = LabelEncoding('centred')
@@ -63,9 +63,6 @@ def frepo(
     inner_steps: steps that the network in use takes after an outer step.
   """
 
-  def features(model: Model, image: jax.Array) -> jax.Array:
-    return network.apply(model.variables, image)[0].features
-
   def loss(
     learned: Learned, batch: LabeledData, context: Context
   ) -> tuple[jax.Array, Metrics]:
@@ -73,7 +70,10 @@ def frepo(
     assert model is not None
     support = with_flips(learned.data) if flip else learned.data
     prediction, raised = feature_regression(
-      lambda image: features(model, image), support, batch.image, ridge
+      lambda image: network.apply(model.variables, image)[0],
+      support,
+      batch.image,
+      ridge,
     )
     error = jnp.mean(squared_error(prediction, _CENTRED.encode(batch.label)))
     gap = label_margin(support.label)
@@ -110,7 +110,7 @@ def frepo(
 
 
 def feature_regression(
-  features: Callable[[jax.Array], jax.Array],
+  network: Callable[[jax.Array], Outputs],
   support: LabeledData,
   image: jax.Array,
   ridge: Ridge,
@@ -118,7 +118,7 @@ def feature_regression(
   """Ridge regression on network features; no gradient to `image`'s.
 
   Args:
-    features: `(image [n, h, w, c]) -> [n, d]`.
+    network: `(image [n, h, w, c]) -> Outputs`, example by example.
     support: support set.
     image: targets `[t, h, w, c]`, passed through in chunks.
     ridge: gives lambda.
@@ -127,8 +127,10 @@ def feature_regression(
     `(prediction [t, k], how often lambda was raised)`.
   """
   highest = jax.lax.Precision.HIGHEST
-  phi_s = features(support.image)
-  phi_t = jax.lax.stop_gradient(map_chunks(features, image))
+  phi_s = chunked_features(network, support.image)
+  phi_t = jax.lax.stop_gradient(
+    map_chunks(lambda image: network(image).features, image)
+  )
   k_ss = jnp.matmul(phi_s, phi_s.T, precision=highest)
   k_ts = jnp.matmul(phi_t, phi_s.T, precision=highest)
   return predict(k_ss, k_ts, support.label, ridge)

@@ -52,6 +52,18 @@ def conv3x3_im2col(x: jax.Array, w: jax.Array) -> jax.Array:
   return y.reshape(n, height, width, -1)
 
 
+def keeps_convolutions(primitive: Primitive, *args: Any, **params: Any) -> bool:
+  """A policy for `jax.checkpoint`: keeps what costs more to compute again.
+
+  Convolutions (`conv3x3` or JAX's own) of many channels, and matrix products.
+  """
+  del params
+  if primitive.name == 'dot_general':
+    return True
+  convolutions = ('conv3x3', 'conv3x3_batched', 'conv_general_dilated')
+  return primitive.name in convolutions and args[0].shape[-1] >= _FEW_CHANNELS
+
+
 def _windows(x: jax.Array) -> list[jax.Array]:
   """The nine shifted copies of `x`, row-major in the offset."""
   height, width = x.shape[1:3]
