@@ -227,8 +227,8 @@ def build(config: Config, setting: Setting) -> Distiller:
   name = config['parameterization']['name']
   if name != 'pixels' and not takes_parameterization(section['name']):
     raise UserError(
-      f'parameterization.name={name!r}: {section["name"]} keeps real images as '
-      "they are; allowed is 'pixels'"
+      f'parameterization.name={name!r}: {section["name"]} has images of its '
+      "own, stored as they are; allowed is 'pixels'"
     )
   return _call(factory, section, config, setting)
 
@@ -404,12 +404,14 @@ def decoder(config: Config) -> Config:
 def learns_labels(config: Config) -> bool:
   """Whether the labels of a set are among the numbers stored."""
   learned: bool = config['parameterization']['labels'] != 'fixed'
-  return learned and takes_parameterization(config['method']['name'])
+  return learned and config['method']['name'] not in SELECTIONS
 
 
 def takes_parameterization(method: str) -> bool:
-  """Whether a method learns anything; selections keep what they choose."""
-  factory = METHODS[method].factory
+  """Whether images may be factorised: not where a method chooses them."""
+  factory, changes, _ = METHODS[method]
+  if not changes.get('parameterization', {}).get('learn_images', True):
+    return False
   return 'parameterization' in inspect.signature(factory).parameters
 
 

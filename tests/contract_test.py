@@ -728,7 +728,7 @@ REFUSED = {
   'nothing to factorise': (
     'herding',
     {'parameterization': {'name': 'memory'}},
-    "parameterization.name='memory': herding keeps real images",
+    "parameterization.name='memory': herding has images of its own",
   ),
   'fewer images than classes': (
     'kip',
