@@ -252,10 +252,16 @@ def _with_expert_labels(
   logits, count = jax.jit(lambda e, d: expert_logits(network, e, d))(
     experts_of(source).last(), data
   )
-  label = jnp.where(count[:, None] > 0, logits, held).astype(held.dtype)
+  # Images that are decoded from one stored image share its label.
+  share = len(logits) // len(held)
+  seen = count.reshape(-1, share, 1)
+  total = jnp.sum(logits.reshape(*seen.shape[:2], -1) * seen, 1)
+  mean = total / jnp.maximum(jnp.sum(seen, 1), 1)
+  label = jnp.where(jnp.sum(seen, 1) > 0, mean, held).astype(held.dtype)
   params = {**state.params, 'data': {**learned, 'label': label}}
   state = state._replace(params=params)
-  if not np.allclose(base.distilled(state).label, jax.nn.softmax(label)):
+  expected = jnp.repeat(jax.nn.softmax(label), share, 0)
+  if not np.allclose(base.distilled(state).label, expected):
     raise UserError(
       "parameterization.labels: experts give logits; use 'logits', or "
       'method.expert_labels=False'
