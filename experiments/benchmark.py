@@ -44,9 +44,11 @@ from dd_jax.training import (
   train_step,
 )
 from dd_jax.types import DistilledData, PyTree, UserError
-from experiments import exactness, flops, main, settings
+from experiments import exactness, flops, kernel_speed, main, settings
 
-_CASES = flags.DEFINE_list('cases', ['speed'], 'Names, or speed; see --list.')
+_CASES = flags.DEFINE_list(
+  'cases', ['speed'], 'Names, or speed, or kernels; see --list.'
+)
 _LIST = flags.DEFINE_bool('list', False, 'Lists the cases.')
 _CORES = flags.DEFINE_integer('cores', 1, 'CPU cores to run on; 0 for all.')
 _HOST_DEVICES = flags.DEFINE_integer(
@@ -74,7 +76,7 @@ def benchmark(fields: dict[str, str]) -> None:
     print('\n'.join(_ALL))
     return
   cases = [c for c in _CASES.value if c]
-  names = [n for c in cases for n in (_ALL if c == 'speed' else [c])]
+  names = [n for c in cases for n in _GROUPS.get(c, [c])]
   for name in names:
     recipe.check_name('--cases', name, _ALL)
   _place(_CORES.value, _HOST_DEVICES.value)
@@ -446,6 +448,8 @@ _ALL: dict[str, Callable[[], Row]] = {
   'five-learners': _five_case,
   'dispatch': _dispatch_case,
 }
+_GROUPS = {'speed': tuple(_ALL), 'kernels': tuple(kernel_speed.CASES)}
+_ALL |= kernel_speed.CASES
 
 
 if __name__ == '__main__':

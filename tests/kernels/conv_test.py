@@ -1,5 +1,7 @@
 """Exact convolutional kernels against the full covariance, and differences."""
 
+import subprocess
+import sys
 from typing import Any
 
 import jax
@@ -114,32 +116,45 @@ def images(n: int, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 CASES = [
-  ('crcrpcrpcrpf', (9, 13, 1)),  # KIP's ConvNet; odd sizes
-  ('crpcrpf', (8, 8, 3)),
-  ('crcrpcrpcrg', (8, 9, 3)),  # Myrtle-5; a plain axis becomes circulant
-  ('crpcrpf', (6, 12, 1)),  # a circulant axis becomes plain
-  ('crpcrpg', (7, 6, 2)),  # global average right behind a pool
-  ('crf', (5, 4, 1)),
-  ('ccrppf', (9, 8, 1)),  # no nonlinearity between two layers
+  ('crcrpcrpcrpf', (9, 13, 1), 'ntk'),  # KIP's ConvNet; odd sizes
+  ('crpcrpf', (8, 8, 3), 'nngp'),
+  ('crcrpcrpcrg', (8, 9, 3), 'ntk'),  # Myrtle-5; a plain axis, then circulant
+  ('crpcrpf', (6, 12, 1), 'ntk'),  # a circulant axis, then plain
+  ('crpcrpg', (7, 6, 2), 'nngp'),  # global average right behind a pool
+  ('crf', (5, 4, 1), 'ntk'),
+  ('ccrppf', (9, 8, 1), 'ntk'),  # no nonlinearity between two layers
 ]
 
 
-@pytest.mark.parametrize('get', ['nngp', 'ntk'])
-@pytest.mark.parametrize(('layers', 'shape'), CASES)
+@pytest.mark.parametrize(('layers', 'shape', 'get'), CASES)
 def test_kernel_equals_full_covariance(x64, layers, shape, get):
   x = images(5, shape)
   x[4] = 1.1 * x[1]
   want = joint(x, layers)[get]
-  kernel = build(layers, get)
-  tolerance = 1e-13 * want.max()
-  got = kernel(x[:3], x[3:])
-  np.testing.assert_allclose(got, want[:3, 3:], rtol=0, atol=tolerance)
-  got = kernel(x, None)
-  np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)
-  np.testing.assert_array_equal(got, got.T)
+  got = build(layers, get)(x[:3], x[3:])
+  atol = 1e-13 * want.max()
+  np.testing.assert_allclose(got, want[:3, 3:], rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize('get', ['nngp', 'ntk'])
+def test_one_batch_equals_full_covariance(x64, get):
+  x = images(7, (6, 5, 2))  # 28 pairs: two blocks' worth of lanes
+  want = joint(x, 'crcrpf')[get]
+  got = build('crcrpf', get)(x, None)
+  np.testing.assert_allclose(got, want, rtol=0, atol=1e-13 * want.max())
+  np.testing.assert_array_equal(got, got.T)
+
+
+def test_more_rows_than_a_block_holds(x64):
+  x = images(150, (4, 4, 1))
+  kernel = build('crpf', 'ntk')
+  want = joint(x, 'crpf')['ntk']
+  for n, m in ((140, 10), (10, 140), (75, 75)):
+    got = kernel(x[:n], x[n : n + m])
+    np.testing.assert_allclose(got, want[:n, n : n + m], rtol=1e-12)
+
+
+@pytest.mark.parametrize('get', ['ntk'])
 def test_standard_parametrisation(x64, get):
   x = images(4, (6, 4, 3))
   want = joint(x, 'crcrpcrf', width=7)[get]
@@ -160,7 +175,7 @@ def test_dense_layers_after_flatten(x64):
   np.testing.assert_allclose(got, want[:2, 2:], rtol=1e-13)
 
 
-@pytest.mark.parametrize('get', ['nngp', 'ntk'])
+@pytest.mark.parametrize('get', ['ntk'])
 def test_float32_is_close(get):
   x = images(8, (12, 12, 3))
   want = joint(x, 'crcrpcrpf')[get]
@@ -192,8 +207,7 @@ def directional(
   ('layers', 'shape', 'get'),
   [
     ('crcrpcrpf', (9, 7, 2), 'ntk'),
-    ('crcrpcrpf', (9, 7, 2), 'nngp'),
-    ('crpcrg', (6, 7, 1), 'ntk'),
+    ('crpcrg', (6, 7, 1), 'nngp'),
     ('ccrppf', (9, 8, 1), 'ntk'),
   ],
 )
@@ -213,9 +227,8 @@ def test_gradients_are_exact_in_both_arguments(x64, layers, shape, get):
     np.testing.assert_allclose(alone, g, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize('layers', ['crcrpcrpf', 'crpcrg'])
-def test_gradient_of_a_batch_with_itself(x64, layers):
-  kernel = build(layers, 'ntk')
+def test_gradient_of_a_batch_with_itself(x64):
+  kernel = build('crpcrg', 'ntk')
   x, d = images(4, (7, 6, 1)), images(4, (7, 6, 1), 1)
   weight = np.random.default_rng(2).normal(size=(4, 4))
   # Off the diagonal: there the NTK has a cusp along x = x'.
@@ -245,8 +258,9 @@ def test_what_is_reused_or_computed_anew_gives_the_same(x64):
   np.testing.assert_allclose(*gradients, rtol=1e-12)
 
 
-@pytest.mark.parametrize('b_std', [0.0, 0.1])
-@pytest.mark.parametrize('get', ['nngp', 'ntk'])
+@pytest.mark.parametrize(
+  ('get', 'b_std'), [('ntk', 0.0), ('ntk', 0.1), ('nngp', 0.0)]
+)
 def test_gradients_are_finite_where_formulas_are_not(get, b_std):
   layers = [conv(b_std=b_std), relu(), conv(b_std=b_std), relu(), avg_pool()]
   kernel = serial([*layers, flatten(), dense(b_std=b_std)], get)
@@ -378,3 +392,128 @@ def test_both_ways_through_a_kernel_fn():
   np.testing.assert_array_equal(kernel(x, None), both.nngp)
   with pytest.raises(UserError, match="'cov'"):
     kernel_fn(x, None, 'cov')
+
+
+# Sharding, and slow scientific checks.
+
+
+def test_rows_stay_on_their_devices(tmp_path):
+  """Four devices give what one gives, and no device holds all rows."""
+  script = tmp_path / 'sharded.py'
+  script.write_text(SHARDED)
+  done = subprocess.run(
+    [sys.executable, str(script)], capture_output=True, text=True, check=False
+  )
+  assert done.returncode == 0, done.stderr
+
+
+SHARDED = """
+import jax
+jax.config.update('jax_num_cpu_devices', 4)
+jax.config.update('jax_disable_most_optimizations', True)
+import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from dd_jax.kernels.conv import avg_pool, conv, dense, flatten, relu, serial
+
+kernel = serial([conv(), relu(), avg_pool(), flatten(), dense()])
+x = jax.random.normal(jax.random.key(0), (64, 4, 4, 1))
+y = jax.random.normal(jax.random.key(1), (3, 4, 4, 1))
+loss = lambda y, x: jnp.mean(kernel(x, y) ** 2)
+both = jax.jit(lambda y, x: (kernel(x, y), jax.grad(loss)(y, x)))
+k, g = both(y, x)
+mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
+rows = NamedSharding(mesh, PartitionSpec('data'))
+everywhere = NamedSharding(mesh, PartitionSpec())
+k4, g4 = both(jax.device_put(y, everywhere), jax.device_put(x, rows))
+assert k4.sharding.is_equivalent_to(rows, 2), k4.sharding
+assert jnp.allclose(k, k4, rtol=1e-5), abs(k - k4).max()
+assert jnp.allclose(g, g4, rtol=1e-4, atol=1e-6), abs(g - g4).max()
+"""
+
+
+@pytest.fixture
+def optimised():
+  """The compiler as users have it."""
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('size', [28, 32])
+@pytest.mark.parametrize('name', ARCHITECTURES)
+def test_named_architectures_equal_neural_tangents(x64, optimised, name, size):
+  nt = pytest.importorskip('dd_jax.kernels.neural_tangents')
+  try:
+    stax = nt.load().stax
+  except UserError as error:
+    pytest.skip(str(error))
+  shape = (size, size, 1 if size == 28 else 3)
+  x, y = jnp.asarray(images(2, shape)), jnp.asarray(images(1, shape, 1))
+  theirs = _stax(stax, name)
+  for get in ('nngp', 'ntk'):
+    want = from_kernel_fn(theirs, get)(x, y)
+    kernel = jax.jit(conv_kernel(get, architecture=name))
+    np.testing.assert_allclose(kernel(x, y), want, rtol=1e-13)
+    single = kernel(jnp.float32(x), jnp.float32(y))
+    np.testing.assert_allclose(single, want, rtol=5e-7)
+
+
+def _stax(stax: Any, name: str) -> Any:
+  groups, head = ARCHITECTURES[name]
+  settings = {'W_std': 2**0.5, 'b_std': 0.1}
+  layers = []
+  for i, count in enumerate(groups):
+    for _ in range(count):
+      layers += [stax.Conv(1, (3, 3), padding='SAME', **settings), stax.Relu()]
+    if head == 'flatten' or i < len(groups) - 1:
+      layers.append(stax.AvgPool((2, 2), strides=(2, 2)))
+  layers.append(stax.Flatten() if head == 'flatten' else stax.GlobalAvgPool())
+  return stax.serial(*layers, stax.Dense(1, **settings))[2]
+
+
+def _wide_network(
+  key: jax.Array, x: jax.Array, width: int
+) -> tuple[Any, list[jax.Array]]:
+  """Two groups of convolution, ReLU and pool, in NTK parametrisation."""
+
+  def forward(params: list[jax.Array], x: jax.Array) -> jax.Array:
+    for w, b in zip(params[0:4:2], params[1:4:2], strict=True):
+      scale = W_STD / (9 * x.shape[-1]) ** 0.5
+      x = jax.lax.conv_general_dilated(
+        x, scale * w, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+      )
+      x = jax.nn.relu(x + B_STD * b)
+      n, h, k, c = x.shape
+      x = x.reshape(n, h // 2, 2, k // 2, 2, c).mean((2, 4))
+    x = x.reshape(x.shape[0], -1)
+    return W_STD * x @ params[4] / x.shape[1] ** 0.5 + B_STD * params[5]
+
+  features = width * (x.shape[1] // 4) * (x.shape[2] // 4)
+  shapes = [
+    (3, 3, x.shape[-1], width),
+    (width,),
+    (3, 3, width, width),
+    (width,),
+    (features,),
+    (),
+  ]
+  keys = jax.random.split(key, len(shapes))
+  params = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=True)]
+  return forward, params
+
+
+@pytest.mark.slow
+def test_wide_networks_have_this_ntk(optimised):
+  """Empirical NTKs at width 256 scatter around the exact one."""
+  x = jnp.asarray(images(3, (8, 8, 2)), jnp.float32)
+
+  def empirical(key: jax.Array) -> jax.Array:
+    forward, params = _wide_network(key, x, 256)
+    jacobian = jax.jacrev(forward)(params, x)
+    flat = [j.reshape(len(x), -1) for j in jacobian]
+    return sum(j @ j.T for j in flat)
+
+  draws = jax.lax.map(empirical, jax.random.split(jax.random.key(0), 48))
+  want = joint(np.asarray(x, float), 'crpcrpf')['ntk']
+  error = draws.std(0) / len(draws) ** 0.5
+  assert float(jnp.max(jnp.abs(draws.mean(0) - want) / want)) < 0.03
+  assert float(jnp.max(jnp.abs(draws.mean(0) - want) / error)) < 4

@@ -84,7 +84,10 @@ def cut(stage: Stage, tree: PyTree, at: Position) -> PyTree:
   """What lies at q = p + d for every p, of extended arrays."""
   size = (stage.y.size, stage.x.size)
   return jax.tree.map(
-    lambda a: lax.dynamic_slice(a, start(at), (*size, a.shape[-1])), tree
+    lambda a: lax.dynamic_slice(
+      a, start(at), (*size, a.shape[-1]), allow_negative_indices=False
+    ),
+    tree,
   )
 
 
@@ -124,7 +127,11 @@ def _first(c: Chain, at: Position) -> Slice:
   out = border if layers and layers[0].border else _same
   if c.state is not None:
     k = at[0] * len(c.stage.x.offsets) + at[1]
-    pick = lambda a, k: out(lax.dynamic_index_in_dim(a, k, keepdims=False))
+    pick = lambda a, k: out(
+      lax.dynamic_index_in_dim(
+        a, k, keepdims=False, allow_negative_indices=False
+      )
+    )
     return jax.tree.map(lambda a: run(pick, a, k), c.state)
 
   def product(x: tuple, y: tuple) -> jax.Array:
@@ -140,7 +147,8 @@ def _frames(c: Chain, at: Position) -> list[tuple[Slicewise, Frame]]:
   layers = c.stage.layers
   edges = [False, *(layer.border for layer in layers), False]
   pick = lambda edge: border if edge else _same
-  masks = _masks(c.stage, at, c.p)
+  like = c.p.image[0] if c.state is None else c.state.nngp
+  masks = _masks(c.stage, at, like.dtype)
   q, inverse_q = cut(c.stage, (c.q.deviations, c.inverse_q), at)
   rows = iter(zip(c.p.deviations, q, c.inverse_p, inverse_q, strict=True))
   none = (None,) * 4
@@ -160,8 +168,7 @@ def _frames(c: Chain, at: Position) -> list[tuple[Slicewise, Frame]]:
   ]
 
 
-def _masks(stage: Stage, at: Position, p: Part) -> tuple[jax.Array, ...]:
-  dtype = (p.image or p.deviations)[0].dtype
+def _masks(stage: Stage, at: Position, dtype: Any) -> tuple[jax.Array, ...]:
   up, down = _neighbours(stage.y, at[0])
   left, right = _neighbours(stage.x, at[1])
   columns = [m[:, None, None].astype(dtype) for m in (up, down)]
@@ -192,13 +199,14 @@ def _same(a: jax.Array) -> jax.Array:
 
 def materialised(position: jax.Array) -> Callable[..., Any]:
   """A call whose result is computed once; `position` is a traced 0 or more."""
+  if jax.default_backend() != 'cpu':
+    return lambda function, *args: function(*args)
 
   def run(function: Callable[..., Any], *args: PyTree) -> Any:
     function = jax.jit(function)  # traced once for all its places below
     shapes = jax.eval_shape(function, *args)
     make = lambda s: jnp.zeros(s.shape, s.dtype)
     nothing = lambda *_: jax.tree.map(make, shapes)
-    once = lambda *a: lax.cond(position >= 0, function, nothing, *a)
-    return lax.platform_dependent(*args, cpu=once, default=function)
+    return lax.cond(position >= 0, function, nothing, *args)
 
   return run

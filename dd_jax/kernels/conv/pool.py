@@ -134,6 +134,7 @@ def unpooled(stage: Stage, g: jax.Array) -> Callable[[Position], jax.Array]:
       g,
       (rows[i][at[0]], columns[j][at[1]], zero, zero, zero),
       (1, 1, *g.shape[2:]),
+      allow_negative_indices=False,
     )[0, 0]
     lines = [jnp.stack([pick(i, 0), pick(i, 1)], 2) for i in (0, 1)]
     full = jnp.stack(lines, 1).reshape(2 * half[0], 2 * half[1], -1)

@@ -160,9 +160,12 @@ def _add_at(
   """As `_add`, at the pixels q = p + d of extended sums."""
 
   def add(s: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
-    old = lax.dynamic_slice(s, start(at), (*a.shape[:2], s.shape[-1]))
+    size = (*a.shape[:2], s.shape[-1])
+    old = lax.dynamic_slice(s, start(at), size, allow_negative_indices=False)
     new = run(lambda o, a, b: o + _narrowed(a * b, o.shape[-1]), old, a, b)
-    return lax.dynamic_update_slice(s, new, start(at))
+    return lax.dynamic_update_slice(
+      s, new, start(at), allow_negative_indices=False
+    )
 
   return jax.tree.map(add, sums, terms, factors)
 

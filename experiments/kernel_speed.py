@@ -1,0 +1,154 @@
+"""Benchmark cases of the convolutional kernels: time, memory, comparison."""
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dd_jax.kernels import conv_kernel, from_kernel_fn, neural_tangents
+from dd_jax.kernels.conv import ARCHITECTURES
+from dd_jax.types import Kernel, UserError
+
+Row = dict[str, Any]
+
+_REPEATS = 3
+_COLOUR = (32, 32, 3)
+_GREY = (28, 28, 1)
+
+
+def timed(
+  architecture: str,
+  get: Literal['ntk', 'nngp'] = 'ntk',
+  shape: tuple[int, int, int] = _COLOUR,
+  *,
+  double: bool = False,
+) -> Callable[[], Row]:
+  """Milliseconds per pair of 64 x 4 images, forward and with the gradient."""
+
+  def case() -> Row:
+    with jax.enable_x64(double):
+      kernel = conv_kernel(get, architecture=architecture)
+      return _milliseconds(kernel, shape, (64, 4))
+
+  return case
+
+
+def neural_tangents_case(
+  architecture: str, *, double: bool = False
+) -> Callable[[], Row]:
+  """The same of neural-tangents, 4 x 4 images, on the jax in use."""
+
+  def case() -> Row:
+    try:
+      reference = _reference(architecture)
+    except UserError as error:
+      return {'skipped': str(error)}
+    with jax.enable_x64(double):
+      return _milliseconds(reference, _COLOUR, (4, 4))
+
+  return case
+
+
+def _reference(architecture: str) -> Kernel:
+  stax = neural_tangents.load().stax
+  groups, head = ARCHITECTURES[architecture]
+  settings = {'W_std': 2**0.5, 'b_std': 0.1}
+  layers = []
+  for i, count in enumerate(groups):
+    for _ in range(count):
+      layers += [stax.Conv(1, (3, 3), padding='SAME', **settings), stax.Relu()]
+    if head == 'flatten' or i < len(groups) - 1:
+      layers.append(stax.AvgPool((2, 2), strides=(2, 2)))
+  layers.append(stax.Flatten() if head == 'flatten' else stax.GlobalAvgPool())
+  return from_kernel_fn(stax.serial(*layers, stax.Dense(1, **settings))[2])
+
+
+def _milliseconds(
+  kernel: Kernel, shape: tuple[int, int, int], counts: tuple[int, int]
+) -> Row:
+  targets, support = (_images(n, shape, seed) for seed, n in enumerate(counts))
+  forward = jax.jit(lambda s, t: kernel(t, s))
+  both = jax.jit(jax.value_and_grad(lambda s, t: jnp.sum(kernel(t, s) ** 2)))
+  pairs = counts[0] * counts[1]
+  row: Row = {}
+  for name, call in (('forward', forward), ('gradient', both)):
+    first, *others = _seconds(lambda call=call: call(support, targets))
+    row[f'{name}_ms_per_pair'] = round(
+      1e3 * statistics.median(others) / pairs, 3
+    )
+    row[f'{name}_fastest_ms'] = round(1e3 * min(others) / pairs, 3)
+    row[f'{name}_first_call_seconds'] = round(first, 1)
+  return row
+
+
+def _images(n: int, shape: tuple[int, int, int], seed: int) -> jax.Array:
+  dtype = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+  x = np.random.default_rng(seed).normal(size=(n, *shape))
+  return jnp.asarray(x, dtype)
+
+
+def _seconds(call: Callable[[], Any]) -> list[float]:
+  found = []
+  for _ in range(_REPEATS + 1):
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    found.append(time.perf_counter() - start)
+  return found
+
+
+def temporaries() -> Row:
+  """What the compiler sets aside for 5,000 x 500 pairs with the gradient."""
+  kernel = conv_kernel()
+  loss = lambda s, t: jnp.sum(kernel(t, s) ** 2)
+  shapes = [
+    jax.ShapeDtypeStruct((n, *_COLOUR), jnp.float32) for n in (500, 5000)
+  ]
+  compiled = jax.jit(jax.value_and_grad(loss)).lower(*shapes).compile()
+  used = compiled.memory_analysis()
+  return {'temporary_mib': round(used.temp_size_in_bytes / 2**20)}
+
+
+def peak() -> Row:
+  """Peak memory of processes with 512 x 64 and 1,024 x 64 pairs."""
+  code = 'from experiments.kernel_speed import one_gradient; one_gradient({})'
+  row: Row = {}
+  for targets in (512, 1024):  # the larger one last: children share one peak
+    command = [sys.executable, '-c', code.format(targets)]
+    subprocess.run(command, check=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    row[f'peak_mib_{targets}'] = round(used / 1024)
+  return row
+
+
+def one_gradient(targets: int) -> None:
+  """A value and a gradient of `targets` x 64 pairs."""
+  kernel = conv_kernel()
+  loss = lambda s, t: jnp.sum(kernel(t, s) ** 2)
+  support, real = _images(64, _COLOUR, 0), _images(targets, _COLOUR, 1)
+  jax.block_until_ready(jax.jit(jax.value_and_grad(loss))(support, real))
+
+
+CASES: dict[str, Callable[[], Row]] = {
+  'kernel-convnet': timed('convnet'),
+  'kernel-convnet-nngp': timed('convnet', 'nngp'),
+  'kernel-convnet-float64': timed('convnet', double=True),
+  'kernel-convnet-grey': timed('convnet', shape=_GREY),
+  'kernel-myrtle5': timed('myrtle5'),
+  'kernel-temporaries': temporaries,
+  'kernel-peak': peak,
+  'neural-tangents-convnet': neural_tangents_case('convnet'),
+  'neural-tangents-convnet-float64': neural_tangents_case(
+    'convnet', double=True
+  ),
+  'neural-tangents-myrtle5-float64': neural_tangents_case(
+    'myrtle5', double=True
+  ),
+}
+"""By name, for `experiments.benchmark`."""
