@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dd_jax.types import UserError
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 _ROUNDS = 3
-_RANK = 1e-10  # of squared singular values, below which one is zero
 _SETTLE = 20  # lambda and the features that set its scale
 
 
@@ -48,7 +48,7 @@ def linear_kernel(get: str = 'nngp') -> FeatureKernel:
 
 
 def leaky_kernel(
-  get: str = 'nngp', *, depth: int = 1, slope: float = 0.1, seed: int = 0
+  get: str = 'nngp', *, depth: int = 1, slope: float = 0.05, seed: int = 0
 ) -> FeatureKernel:
   """Layers of a random rotation and leaky ReLU, as wide as the image.
 
@@ -159,12 +159,14 @@ def distilled_features(
   """
   k = weights.shape[1]
   ipc = around.shape[0] // k
-  square, v = jnp.linalg.eigh(
-    jnp.matmul(weights.T, weights, precision=_HIGHEST)
-  )
-  real = square > _RANK * square[-1]
-  sigma = jnp.sqrt(jnp.where(real, square, 1.0))
-  u = jnp.where(real, jnp.matmul(weights, v, precision=_HIGHEST) / sigma, 0)
+  # In a basis of the rows that sum to zero: that null direction is exact.
+  rows = jnp.asarray(_zero_sum_basis(k), weights.dtype)
+  reduced = jnp.matmul(weights, rows, precision=_HIGHEST)
+  u, sigma, v = jnp.linalg.svd(reduced, full_matrices=False)
+  v = jnp.matmul(rows, v.T, precision=_HIGHEST)
+  real = sigma > k * jnp.finfo(sigma.dtype).eps * sigma[0]
+  sigma = jnp.where(real, sigma, 1.0)
+  u = jnp.where(real, u, 0)
   free = _within_classes(around, k)
   free = free - jnp.matmul(
     jnp.matmul(free, u, precision=_HIGHEST), u.T, precision=_HIGHEST
@@ -184,6 +186,12 @@ def distilled_features(
   s, slack = scale(penalty)
   of_class = jnp.matmul(v * s, u.T, precision=_HIGHEST)
   return Distilled(jnp.repeat(of_class, ipc, 0) + free, slack)
+
+
+def _zero_sum_basis(k: int) -> np.ndarray:
+  """An orthonormal basis of vectors that sum to zero: `[k, k - 1]`."""
+  first = np.concatenate([np.ones((k, 1)), np.eye(k)[:, 1:]], 1)
+  return np.linalg.qr(first)[0][:, 1:]
 
 
 def _within_classes(phi: jax.Array, k: int) -> jax.Array:

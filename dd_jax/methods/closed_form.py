@@ -51,7 +51,7 @@ def closed_form(
   start: Start,
   batch_size: int = 5000,
   ridge: Ridge = Ridge(1e-6, 'trace'),
-  real_ridge: Ridge = Ridge(1e-3, 'trace'),
+  real_ridge: Ridge = Ridge(1e-2, 'trace'),
 ) -> Distiller:
   """The set on which ridge regression gives the weights of the real data's.
 

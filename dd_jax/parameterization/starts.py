@@ -11,12 +11,19 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from dd_jax.data.source import Source
+from dd_jax.kernels.feature_map import (
+  add_equations,
+  distilled_features,
+  no_equations,
+)
+from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.types import DistilledData, Key, UserError
 
 Start = Callable[[Key, Source, int], jax.Array]
 
 _KMEANS_EXAMPLES = 5000
 _TAKE = 1024
+_START_RIDGE = 1e-2
 
 
 def real(key: Key, source: Source, ipc: int) -> jax.Array:
@@ -159,12 +166,35 @@ def from_distilled(data: DistilledData) -> Start:
   return start
 
 
+def closed_form(key: Key, source: Source, ipc: int) -> jax.Array:
+  """What linear ridge regression would choose, in closed form.
+
+  One pass over all real data (see `kernels.feature_map`); images of a class
+  differ as real ones do, and each has the norm of the real image that it
+  stands for.
+  """
+  around = real(key, source, ipc)
+  flat = around.reshape(around.shape[0], -1)
+  k = source.num_classes
+  sums = no_equations(flat.shape[1], k, flat.dtype)
+  for i in range(0, len(source), _TAKE):
+    batch = source.take(jnp.arange(i, min(i + _TAKE, len(source))))
+    target = batch.label - 1 / k
+    phi = batch.image.reshape(batch.image.shape[0], -1)
+    sums = add_equations(sums, phi, target)
+  weights = solve(sums.gram, sums.moment, Ridge(_START_RIDGE)).weights
+  image = distilled_features(weights, flat, 0.0).features
+  norm = lambda x: jnp.linalg.norm(x, axis=1, keepdims=True)
+  return (image * norm(flat) / norm(image)).reshape(around.shape)
+
+
 STARTS: dict[str, Start] = {
   'real': real,
   'noise': noise,
   'unit_noise': unit_noise,
   'class_means': class_means,
   'kmeans': kmeans,
+  'closed_form': closed_form,
 }
 """By name."""
 
