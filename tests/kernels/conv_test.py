@@ -24,6 +24,7 @@ from dd_jax.kernels.conv import (
 from dd_jax.kernels.conv.angle import slope
 from dd_jax.kernels.conv.layers import Shape
 from dd_jax.kernels.conv.plan import plan
+from dd_jax.kernels.conv.serial import named_layers
 from dd_jax.types import UserError
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')
@@ -368,9 +369,7 @@ ENTRIES = {'convnet': 347_776, 'convnet3': 168_000, 'myrtle5': 2_166_784}
 
 @pytest.mark.parametrize('name', ENTRIES)
 def test_named_architectures_need_these_pixel_pairs(name):
-  from dd_jax.kernels.conv.serial import _layers
-
-  layers = _layers(*ARCHITECTURES[name], 1.0, 0.0, None)
+  layers = named_layers(name, 1.0, 0.0)
   total = 0
   for stage in plan(layers, Shape(32, 32, 3)).stages:
     valid = [

@@ -60,6 +60,7 @@ def serial(
   def engine(shape: Shape) -> Engine:
     return Engine(plan(layers, shape), get == 'ntk', budget_mib << 20)
 
+  @jax.jit
   def kernel(x1: jax.Array, x2: jax.Array | None = None) -> jax.Array:
     x1, x2 = _images(x1, x2)
     e = engine(Shape(*x1.shape[1:]))
@@ -126,17 +127,15 @@ def conv_kernel(
     if value not in names:
       raise UserError(f'kernel.{field}={value!r}: allowed are {list(names)}')
   wide = width if parametrization == 'standard' else None
-  found = _layers(*ARCHITECTURES[architecture], w_std, b_std, wide)
+  found = named_layers(architecture, w_std, b_std, wide)
   return serial(found, get, budget_mib=budget_mib)
 
 
-def _layers(
-  groups: tuple[int, ...],
-  head: str,
-  w_std: float,
-  b_std: float,
-  width: int | None,
+def named_layers(
+  architecture: str, w_std: float, b_std: float, width: int | None = None
 ) -> list[Layer]:
+  """The layers of one of `ARCHITECTURES`; `width` as in `layers.conv`."""
+  groups, head = ARCHITECTURES[architecture]
   found: list[Layer] = []
   for i, count in enumerate(groups):
     for _ in range(count):
