@@ -91,6 +91,7 @@ def load(path: str | pathlib.Path) -> Artifact:
   if _digest(arrays) != metadata.pop('sha256', None):
     raise UserError(f'{path}: its contents do not match its checksum')
   metadata.pop('format')
+  fields: dict[str, Any]
   fields = {k: arrays.get(k) for k in DistilledData._fields}
   fields['factors'] = _nested(arrays)
   found = {
@@ -99,7 +100,7 @@ def load(path: str | pathlib.Path) -> Artifact:
     if k.startswith(_PREFIX)
   }
   loaded = Artifact(
-    DistilledData(**fields),  # type: ignore[arg-type]
+    DistilledData(**fields),
     preprocess.from_arrays(found),
     arrays.get('start_image_uint8'),
     metadata,

@@ -4,6 +4,8 @@ Such et al. (generative teaching networks, arXiv 1912.07768): images are drawn
 from a code and the class. Codes are learned too (their curriculum).
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -99,7 +101,8 @@ def generator(
     del constants
     one_hot = jnp.repeat(jnp.eye(num_classes), per_class, 0)
     joined = jnp.concatenate([params['code'], one_hot], -1)
-    return module.apply({'params': params['weights']}, joined)
+    image: Any = module.apply({'params': params['weights']}, joined)
+    return image
 
   made = labelled(Images(init, decode), num_classes, per_class, target)
   return made._replace(note=room.note)
