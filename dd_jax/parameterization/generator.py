@@ -57,6 +57,8 @@ def generator(
 ) -> Parameterization:
   """A generator and its codes in the room of `ipc` plain images per class.
 
+  Weights start at random, codes as normal noise: no `start` has a part in it.
+
   Args:
     ipc: the budget, in plain images per class.
     image_shape: `(h, w, c)`.

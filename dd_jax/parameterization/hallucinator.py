@@ -104,7 +104,11 @@ def hallucinator(
     return LabeledData(drawn, jnp.repeat(label, hallucinators, 0))
 
   adversary = None
-  if club and network is not None and hallucinators > 1:
+  if club:
+    if network is None or hallucinators < 2:
+      raise UserError(
+        f'club={club}: needs a network to judge 2 or more hallucinators'
+      )
     adversary = adversary_of(network, num_classes, hallucinators, club)
   return Parameterization(init, decode, note=room.note, adversary=adversary)
 

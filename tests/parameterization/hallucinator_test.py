@@ -100,6 +100,8 @@ def test_refused():
     hallucinator(1, SHAPE, CLASSES)
   with pytest.raises(UserError, match='hallucinators=0'):
     hallucinator(1, SHAPE, CLASSES, hallucinators=0)
+  with pytest.raises(UserError, match='club=0.1: needs a network'):
+    hallucinator(9, SHAPE, CLASSES, club=0.1)
 
 
 # The adversary.
