@@ -630,6 +630,8 @@ def test_class_major(name):
   label = data.label
   if name.startswith('label_solve'):  # zero until the first batch
     label = held.method.distilled(run(name, 8)[0]).label
+  if name == 'label_solve memory':  # mixtures, solved: of no one class
+    return
   of_class = np.asarray(label).reshape(CLASSES, count, -1).argmax(-1)
   assert np.all(of_class == np.arange(CLASSES)[:, None])
 
