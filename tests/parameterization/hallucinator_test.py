@@ -100,7 +100,7 @@ def test_refused():
     hallucinator(1, SHAPE, CLASSES)
   with pytest.raises(UserError, match='hallucinators=0'):
     hallucinator(1, SHAPE, CLASSES, hallucinators=0)
-  with pytest.raises(UserError, match='club=0.1: needs a network'):
+  with pytest.raises(UserError, match=r'club=0\.1: needs a network'):
     hallucinator(9, SHAPE, CLASSES, club=0.1)
 
 
