@@ -40,6 +40,7 @@ from dd_jax.kernels import dense_kernel
 from dd_jax.methods.datm import datm
 from dd_jax.methods.bptt import bptt, rat_bptt
 from dd_jax.methods.frepo import frepo
+from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
 from dd_jax.methods.kip import kip, label_solve
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
@@ -246,6 +247,32 @@ def make_trajectory(method, labels='fixed', optimizer=None, **settings):
   )
 
 
+def make_gradients(
+  method=dc,
+  labels='free',
+  optimizer=None,
+  network='mlp',
+  norm='instance',
+  **settings,
+):
+  size = {'width': 8, 'depth': 1}
+  size |= {'width': 4, 'norm': norm} if network == 'convnet' else {}
+  count = CLASSES if method is idc else IPC
+  return method(
+    pixels(IPC, labels=labels),
+    in_double(NETWORKS[network](SHAPE, CLASSES, **size)),
+    optimizer or optax.sgd(1e-2, 0.5),
+    count,
+    batch_size=BATCH,
+    **settings,
+  )
+
+
+def make_idc(optimizer=None, **settings):
+  sizes = {'train_size': BATCH, 'inner_batch_size': 8, 'inner_steps': 2}
+  return make_gradients(idc, 'fixed', optimizer, **{**sizes, **settings})
+
+
 def make_selection(name, optimizer=None):
   del optimizer
   return selection(SELECTIONS[name], IPC, encoding=CENTRED)
@@ -328,6 +355,21 @@ CASES = {
   'datm': functools.partial(
     make_trajectory, datm, 'logits', ipc=IPC, max_start=2, first_stop=1
   ),
+  'dc': functools.partial(make_gradients, network='convnet'),
+  'dc batch norm, minibatches': functools.partial(
+    make_gradients,
+    network='convnet',
+    norm='batch',
+    inner_batch_size=4,
+    outer_steps=2,
+  ),
+  'dc both, magnitude': functools.partial(
+    make_gradients, level='both', distance='magnitude', matched='all'
+  ),
+  'dsa': functools.partial(make_gradients, dsa, 'fixed'),
+  'dcc': functools.partial(make_gradients, dcc, 'simplex', warm_up=1),
+  'idc': functools.partial(make_idc, network='convnet'),
+  'idc l1': functools.partial(make_idc, distance='l1', matched='weights'),
   **{name: functools.partial(make_selection, name) for name in SELECTIONS},
 }
 MATCHING = [c for c in CASES if c.startswith(('mtt', 'tesla', 'ftd', 'datm'))]
@@ -338,6 +380,9 @@ FAMILIES += ['mtt', 'datm']
 
 LEARNING += [c for c in CASES if c.startswith(('bptt', 'rat_bptt'))]
 FAMILIES += ['rat_bptt']
+GRADIENTS = [c for c in CASES if c.startswith(('dc', 'dsa', 'idc'))]
+LEARNING += GRADIENTS
+FAMILIES += ['dc', 'idc']
 
 
 class Case(NamedTuple):
@@ -495,6 +540,9 @@ SHARDED = [
   'rat_bptt',
   'mtt',
   'tesla soft labels',
+  'dc',
+  'dcc',
+  'idc',
 ]
 
 
