@@ -40,21 +40,21 @@ class Window(NamedTuple):
 
   Attributes:
     readings: `[w]`, the newest last.
-    count: int32: how many were read in all.
+    total: int32: how many were read in all.
   """
 
   readings: jax.Array
-  count: jax.Array
+  total: jax.Array
 
   def look(self, reading: jax.Array) -> 'Window':
     """The window once `reading` came in."""
     readings = jnp.append(self.readings[1:], reading)
-    return Window(readings, self.count + 1)
+    return Window(readings, self.total + 1)
 
   def spread(self) -> jax.Array:
     """Largest minus smallest; NaN, which compares false, until it is full."""
     spread = jnp.max(self.readings) - jnp.min(self.readings)
-    return jnp.where(self.count >= len(self.readings), spread, jnp.nan)
+    return jnp.where(self.total >= len(self.readings), spread, jnp.nan)
 
 
 def window(size: int) -> Window:
@@ -133,15 +133,15 @@ def train_until_moved(
 
   def go_on(carry: tuple[Model, Window]) -> jax.Array:
     seen = carry[1]
-    return ~(seen.spread() > loops.moved) & (seen.count < loops.inner_cap)
+    return ~(seen.spread() > loops.moved) & (seen.total < loops.inner_cap)
 
   def body(carry: tuple[Model, Window]) -> tuple[Model, Window]:
     model, seen = carry
-    model = epoch(model, seen.count)
+    model = epoch(model, seen.total)
     return model, seen.look(measure(model))
 
   model, seen = jax.lax.while_loop(go_on, body, (model, window(loops.readings)))
-  return model, seen.count
+  return model, seen.total
 
 
 def cafe(

@@ -153,7 +153,7 @@ def test_loss_is_the_papers(x64):
   source = toy(dtype=np.float64)
   state = method.init(KEY, source)
   batch = method.sample(KEY, STEP, source)
-  _, metrics = method.update(KEY, STEP, state, batch)
+  _, metrics = jax.jit(method.update)(KEY, STEP, state, batch)
   image = np.asarray(batch.image)
   t = image.reshape(12, CLASSES, -1).swapaxes(0, 1)
   s = np.asarray(state.params['data']['image']).reshape(CLASSES, IPC, -1)

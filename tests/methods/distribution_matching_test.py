@@ -71,7 +71,7 @@ def step(method, source=None, state=None):
   source = source or toy()
   state = state or method.init(KEY, source)
   batch = method.sample(KEY, STEP, source)
-  after, metrics = method.update(KEY, STEP, state, batch)
+  after, metrics = jax.jit(method.update)(KEY, STEP, state, batch)
   return state, batch, after, metrics
 
 
@@ -216,15 +216,13 @@ def test_batch_norm_normalises_by_the_batch_of_all_classes():
   variables = network.init(KEY)
   batch = toy().take(jnp.arange(90).reshape(30, 3))
   data = LabeledData(batch.image[:2].swapaxes(0, 1).reshape(-1, *SHAPE), None)
-  held, seen = views(
-    network,
-    Model(variables, (), STEP),
-    lambda out: View(out.features),
-    None,
-    jax.random.split(KEY, CLASSES),
-    Learned(data, {}),
-    batch,
-  )
+  model, keys = Model(variables, (), STEP), jax.random.split(KEY, CLASSES)
+  look = lambda out: View(out.features)
+  held, seen = jax.jit(
+    lambda batch: views(
+      network, model, look, None, keys, Learned(data, {}), batch
+    )
+  )(batch)
   means = lambda image, axis: (
     network.apply(variables, image.reshape(-1, *SHAPE), train=True)[0]
     .features.reshape(*image.shape[:2], -1)
@@ -416,7 +414,7 @@ def test_the_class_term_is_weighted_by_accuracy_in_percent():
       members=members._replace(aux=jnp.full_like(members.aux, accuracy))
     )
   )
-  loss = lambda m, s: float(m.update(KEY, STEP, s, batch)[1]['loss'])
+  loss = lambda m, s: float(jax.jit(m.update)(KEY, STEP, s, batch)[1]['loss'])
   base = loss(plain, knows(1.0))
   assert loss(method, knows(0.0)) == pytest.approx(base, rel=1e-5)
   half, full = (loss(method, knows(a)) - base for a in (0.5, 1.0))
