@@ -113,8 +113,8 @@ class Diverged(UserError):
       else f'the last good checkpoint is of step {checkpoint}'
     )
     super().__init__(
-      f'{what} step {step}, and {good}: lower the learning rate '
-      'or raise the ridge'
+      f'{what} step {step}, and {good}: lower the learning rate, or the '
+      'step size inside, or raise the ridge'
     )
 
 

@@ -39,9 +39,14 @@ from dd_jax.feed import Placement
 from dd_jax.kernels import dense_kernel
 from dd_jax.methods.datm import datm
 from dd_jax.methods.bptt import bptt, rat_bptt
+from dd_jax.methods.dd import dd
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
 from dd_jax.methods.kip import kip, label_solve
+from dd_jax.methods.label_distillation import (
+  label_distillation,
+  label_distillation_ridge,
+)
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
@@ -145,6 +150,7 @@ PARAMETERIZATIONS = {
   'logits': lambda: image_set(labels='logits'),
   'fixed': lambda: image_set(labels='fixed'),
   'label-only': lambda: image_set(learn_images=False),
+  'label-only-simplex': lambda: image_set(labels='simplex', learn_images=False),
   'frepo-labels': lambda: image_set(label_rule='frepo'),
   **{
     f'start-{name}': functools.partial(image_set, start=start)
@@ -221,14 +227,18 @@ def make_bptt(
   network='mlp',
   **settings,
 ):
-  size = {'width': 8, 'depth': 1}
-  size |= {'width': 4, 'depth': 2} if network == 'convnet' else {}
+  sizes = {
+    'mlp': {'width': 8, 'depth': 1},
+    'convnet': {'width': 4, 'depth': 2},
+    'lenet': {},
+  }
   return method(
     PARAMETERIZATIONS[parameterization](),
-    in_double(NETWORKS[network](SHAPE, CLASSES, **size)),
+    in_double(NETWORKS[network](SHAPE, CLASSES, **sizes[network])),
     optimizer or optax.adam(1e-2),
     batch_size=BATCH,
-    **{'inner_steps': 4, **settings},
+    **({} if method not in (bptt, rat_bptt) else {'inner_steps': 4}),
+    **settings,
   )
 
 
@@ -338,6 +348,24 @@ CASES = {
     plan='auto',
     augment=augment.flip,
   ),
+  'dd': functools.partial(make_bptt, 'fixed', method=dd, batches=2),
+  'dd fixed start, soft labels': functools.partial(
+    make_bptt, method=dd, init_seed=3, plan='nested'
+  ),
+  'label_distillation': functools.partial(
+    make_bptt,
+    'label-only-simplex',
+    method=label_distillation,
+    inner_step_size=0.5,
+    gap=2,
+  ),
+  'label_distillation_ridge': functools.partial(
+    make_bptt,
+    'label-only-simplex',
+    method=label_distillation_ridge,
+    inner_batch_size=4,
+    gap=2,
+  ),
   'mtt': functools.partial(make_trajectory, mtt),
   'mtt minibatches, augmented': functools.partial(
     make_trajectory,
@@ -378,8 +406,9 @@ FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'rcig', 'herding']
 LEARNING += MATCHING
 FAMILIES += ['mtt', 'datm']
 
-LEARNING += [c for c in CASES if c.startswith(('bptt', 'rat_bptt'))]
-FAMILIES += ['rat_bptt']
+UNROLLED = ('bptt', 'rat_bptt', 'dd', 'label_distillation')
+LEARNING += [c for c in CASES if c.startswith(UNROLLED)]
+FAMILIES += ['rat_bptt', 'dd', 'label_distillation']
 GRADIENTS = [c for c in CASES if c.startswith(('dc', 'dsa', 'idc'))]
 LEARNING += GRADIENTS
 FAMILIES += ['dc', 'idc']
@@ -538,6 +567,9 @@ SHARDED = [
   'rcig',
   'bptt',
   'rat_bptt',
+  'dd',
+  'label_distillation',
+  'label_distillation_ridge',
   'mtt',
   'tesla soft labels',
   'dc',

@@ -36,7 +36,7 @@ class Recipe(NamedTuple):
     optimizer: with its schedule, counted in steps; or a function that makes it
       of the distilled set, whose step size may be learned.
     loss: `(logits, label) -> [n]`.
-    num_steps: optimiser steps.
+    num_steps: optimiser steps; or a function that reads them off the set.
     batch_size: the whole set where that is smaller.
     augment: of each batch, or None.
     mesh: whose `data` axis learners are split over, or None.
@@ -48,7 +48,7 @@ class Recipe(NamedTuple):
     | Callable[[DistilledData], optax.GradientTransformation]
   )
   loss: Loss
-  num_steps: int
+  num_steps: int | Callable[[DistilledData], int | jax.Array]
   batch_size: int
   augment: Augment | None = None
   mesh: jax.sharding.Mesh | None = None
@@ -61,13 +61,16 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   optimizer = recipe.optimizer
   if not isinstance(optimizer, optax.GradientTransformation):
     optimizer = optimizer(DistilledData(*data))
+  num_steps = recipe.num_steps
+  if callable(num_steps):
+    num_steps = num_steps(DistilledData(*data))
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
 
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
-  return train(step, model, batches, recipe.num_steps).variables
+  return train(step, model, batches, num_steps).variables
 
 
 def learner_test(
@@ -100,9 +103,26 @@ def test_trained(
   def one(key: Key, data: Support, test: Source) -> jax.Array:
     return source_accuracy(predictor(trained(recipe, key, data), data), test)
 
+  return test_each(one, recipe.mesh)
+
+
+def test_each(
+  one: Callable[[Key, Any, Source], jax.Array],
+  mesh: jax.sharding.Mesh | None,
+) -> Callable[[Key, Any, Source], jax.Array]:
+  """Tests a learner for each key, compiled once for each shape.
+
+  Args:
+    one: `(key, data, test) -> accuracy in [0, 1]`, a scalar.
+    mesh: whose `data` axis learners are split over, or None.
+
+  Returns:
+    `(keys [m], data, test) -> accuracies [m]`.
+  """
+
   @jax.jit
   def on_device(keys: Key, data: Support, test: Source) -> jax.Array:
-    return train_many(lambda k: one(k, data, test), keys, mesh=recipe.mesh)
+    return train_many(lambda k: one(k, data, test), keys, mesh=mesh)
 
   def run(keys: Key, data: Support, test: Source) -> jax.Array:
     if isinstance(test, ResidentSource):

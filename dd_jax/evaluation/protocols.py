@@ -7,6 +7,8 @@ under another. Each is a short factory here, by the name in the reports.
 |---|---|---|
 | `dc` | ConvNet-D3-W128, SGD, 300 epochs (1,000 with augmentation) | DC |
 | `mtt` | as `dc`, at the learned step size, always augmented (DSA) | MTT |
+| `dd` | LeNet, the learned steps from the learned start, in order | DD |
+| `ld` | LeNet, Adam at 1e-3 for the learned number of steps | LD |
 | `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
 | `krr-ntk` | kernel ridge regression, exact NTK | KIP |
 | `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
@@ -29,6 +31,7 @@ from dd_jax import augment
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import Recipe, Support, learner_test
+from dd_jax.evaluation.ordered import ordered_test
 from dd_jax.evaluation.regression import feature_test, kernel_test
 from dd_jax.evaluation.wide import (
   centred,
@@ -169,6 +172,60 @@ def mtt(setting: Setting) -> Protocol:
     return tester(len(label))(keys, support, test)
 
   return Protocol('mtt', score)
+
+
+def dd(setting: Setting) -> Protocol:
+  """The protocol of dataset distillation (arXiv 1811.10959).
+
+  Plain gradient descent from the set's own initial network where it has one, a
+  batch and a learned step size for each step, cross-entropy with the labels as
+  they are. A set that has learned no steps is trained on for 30 of 0.02.
+  """
+  network = setting.network or NETWORKS['lenet'](
+    setting.image_shape, setting.num_classes
+  )
+  tester = ordered_test(network, setting.mesh)
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    label = _on_simplex(setting, data.label)
+    return tester(keys, data._replace(label=label, factors=None), test)
+
+  return Protocol('dd', score)
+
+
+_LD_STEPS = 300
+
+
+def ld(setting: Setting) -> Protocol:
+  """The protocol of label distillation (arXiv 2006.08572).
+
+  Adam at 1e-3 on batches of 50, cross-entropy with the labels as they are, for
+  as many steps as the restart rule found; 300 where the set has no such number.
+  """
+
+  def steps(data: DistilledData) -> int | jax.Array:
+    learned = _LD_STEPS if data.num_steps is None else data.num_steps
+    return setting.steps or learned
+
+  network = setting.network or NETWORKS['lenet'](
+    setting.image_shape, setting.num_classes
+  )
+  tester = learner_test(
+    Recipe(
+      network,
+      optax.adam(1e-3),
+      soft_cross_entropy,
+      steps,
+      50,
+      mesh=setting.mesh,
+    )
+  )
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    label = _on_simplex(setting, data.label)
+    return tester(keys, data._replace(label=label, factors=None), test)
+
+  return Protocol('ld', score)
 
 
 def _on_simplex(setting: Setting, label: jax.Array) -> jax.Array:
@@ -430,6 +487,8 @@ def _centred(setting: Setting, data: DistilledData) -> LabeledData:
 PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'dc': dc,
   'mtt': mtt,
+  'dd': dd,
+  'ld': ld,
   'frepo': frepo,
   'krr-ntk': _krr('ntk'),
   'krr-nngp': _krr('nngp'),

@@ -11,12 +11,14 @@ from dd_jax.distiller import Distiller
 from dd_jax.methods import (
   bptt,
   closed_form,
+  dd,
   cafe,
   datm,
   distribution_matching,
   frepo,
   gradient_matching,
   kip,
+  label_distillation,
   rcig,
   rfad,
   selection,
@@ -79,6 +81,20 @@ METHODS: dict[str, Method] = {
     bptt.rat_bptt,
     bptt.RAT_RECIPE,
     'through a random window of training (arXiv 2310.08566)',
+  ),
+  'dd': Method(
+    dd.dd, dd.RECIPE, 'images and step sizes learned (arXiv 1811.10959)'
+  ),
+  'sldd': Method(dd.sldd, dd.SLDD_RECIPE, 'and soft labels (arXiv 1910.02551)'),
+  'label_distillation': Method(
+    label_distillation.label_distillation,
+    label_distillation.RECIPE,
+    'real images, labels learned by one step (arXiv 2006.08572)',
+  ),
+  'label_distillation_ridge': Method(
+    label_distillation.label_distillation_ridge,
+    label_distillation.RECIPE,
+    'real images, labels learned by ridge regression (arXiv 2006.08572)',
   ),
   'dc': Method(
     gradient_matching.dc,
