@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import tempfile
 import types
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,17 @@ import numpy as np
 import pytest
 
 _SHARED = pathlib.Path(__file__).parents[2] / 'shared' / 'data'
+
+
+def pytest_configure(config: pytest.Config) -> None:
+  """Tests build the same programs over and over: each is compiled once.
+
+  A folder for each worker: an entry is not written atomically.
+  """
+  folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+  config.add_cleanup(folder.cleanup)
+  jax.config.update('jax_compilation_cache_dir', folder.name)
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
 @pytest.fixture(scope='session')
