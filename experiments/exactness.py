@@ -35,56 +35,41 @@ def measure(num_steps: int) -> dict[str, float]:
   network = NETWORKS['convnet'](
     source.image_shape, source.num_classes, width=_WIDTH, depth=2
   )
+  exact = Student(network, num_steps)
   with jax.enable_x64(True):
-    data, segment = _problem(network, source)
-    row: dict[str, float] = {}
-    for rate in RATES:
-      row |= _at(network, data, segment, num_steps, rate)
+    made = functools.partial(_gradients, *_problem(network, source))
+    double = made(exact, jnp.float64)
+    plain = made(exact._replace(plan='plain'), jnp.float64)
+    single = made(exact, jnp.float32)
+    tesla = made(exact._replace(seen=jax.lax.stop_gradient), jnp.float64)
+  row = {}
+  for i, rate in enumerate(RATES):
+    row[f'unlike_plain_{rate}'] = 1 - _cosine(double[i], plain[i])
+    row[f'float32_{rate}'] = _cosine(double[i], single[i])
+    row[f'tesla_{rate}'] = _cosine(double[i], tesla[i])
   return row
 
 
-def _at(
-  network: Network,
-  data: LabeledData,
-  segment: Segments,
-  num_steps: int,
-  rate: float,
-) -> dict[str, float]:
-  exact = Student(network, num_steps)
-  direct = exact._replace(plan='plain')
-  tesla = exact._replace(seen=jax.lax.stop_gradient)
-  found = functools.partial(_gradient, data, segment, rate)
-  double = found(exact, jnp.float64)
-  return {
-    f'unlike_plain_{rate}': 1 - _cosine(double, found(direct, jnp.float64)),
-    f'float32_{rate}': _cosine(double, found(exact, jnp.float32)),
-    f'tesla_{rate}': _cosine(double, found(tesla, jnp.float64)),
-  }
-
-
-def _gradient(
-  data: LabeledData,
-  segment: Segments,
-  rate: float,
-  student: Student,
-  dtype: Any,
-) -> np.ndarray:
-  """Of the matching loss in the images, flat, in float64."""
+def _gradients(
+  data: LabeledData, segment: Segments, student: Student, dtype: Any
+) -> list[np.ndarray]:
+  """Of the matching loss in the images, flat, at every step size."""
   cast = functools.partial(jax.tree.map, lambda a: a.astype(dtype))
   data, segment = cast(data), cast(segment)
   loss = matching_loss(student)
-  extra = {'log_step_size': jnp.log(jnp.asarray(rate, dtype))}
   context = Context(jax.random.key(0), jnp.int32(0), None)
 
   @jax.jit
-  def gradient(image: jax.Array) -> jax.Array:
+  def gradient(image: jax.Array, rate: jax.Array) -> jax.Array:
     def value(image: jax.Array) -> jax.Array:
+      extra = {'log_step_size': jnp.log(rate)}
       learned = Learned(data._replace(image=image), extra)
       return loss(learned, segment, context)[0]
 
     return jax.grad(value)(image)
 
-  return np.ravel(gradient(data.image)).astype(np.float64)
+  found = [gradient(data.image, jnp.asarray(r, dtype)) for r in RATES]
+  return [np.ravel(g).astype(np.float64) for g in found]
 
 
 def _problem(network: Network, source: Source) -> tuple[LabeledData, Segments]:
