@@ -36,10 +36,11 @@ from dd_jax.experts import (
   with_experts,
 )
 from dd_jax.feed import Placement
-from dd_jax.kernels import dense_kernel
+from dd_jax.kernels import Ridge, dense_kernel, leaky_kernel, linear_kernel
 from dd_jax.methods.datm import datm
 from dd_jax.methods.bptt import bptt, rat_bptt
 from dd_jax.methods.dd import dd
+from dd_jax.methods.closed_form import closed_form
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
 from dd_jax.methods.kip import kip, label_solve
@@ -197,6 +198,18 @@ def make_frepo(
   )
 
 
+def make_closed_form(kernel, optimizer=None):
+  del optimizer
+  # Digits have pixels that are always the same: a ridge that float32 can solve.
+  return closed_form(
+    kernel,
+    IPC,
+    start=STARTS['real'],
+    batch_size=BATCH,
+    real_ridge=Ridge(0.1),
+  )
+
+
 def make_rfad(parameterization='free', optimizer=None, **settings):
   learner = NETWORKS['nngp_convnet'](SHAPE, CLASSES, depth=2, width=4)
   return rfad(
@@ -321,6 +334,8 @@ CASES = {
   'frepo flip, minibatches': functools.partial(
     make_frepo, network='mlp', flip=True, inner_batch_size=4, inner_steps=2
   ),
+  'closed_form': functools.partial(make_closed_form, linear_kernel()),
+  'closed_form leaky': functools.partial(make_closed_form, leaky_kernel()),
   'rfad': make_rfad,
   'rfad squared error, fixed labels': functools.partial(
     make_rfad, 'fixed', loss='squared_error', networks=1
@@ -563,6 +578,7 @@ SHARDED = [
   'frepo instance',
   'frepo batch',
   'frepo flip, minibatches',
+  'closed_form',
   'rfad',
   'rcig',
   'bptt',
