@@ -1,4 +1,4 @@
-"""IDM, on partly trained networks, on MNIST, sized for a CPU: narrower networks.
+"""IDM, on partly trained networks, on MNIST, sized for a CPU: narrow ones.
 
     python -m experiments.distill --dataset=mnist --method=idm --ipc=1
 
