@@ -292,16 +292,19 @@ def _sgd(
 
 
 def build_augment(text: str, siamese: bool = True) -> Augment | None:
-  """Makes an augmentation of `none`, `flip`, or DSA operations.
+  """Makes an augmentation of `none`, `flip`, `dc`, or DSA operations.
 
   Args:
-    text: the operations, joined by `_`.
+    text: the operations, joined by `_`; `dc` is what that protocol does to
+      MNIST.
     siamese: one draw of their parameters for a batch, not one for each image.
   """
   if text == 'none':
     return None
   if text == 'flip':
     return augment.flip
+  if text == 'dc':
+    return augment.dc_mnist()
   return augment.dsa(text, siamese=siamese)
 
 

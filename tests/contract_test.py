@@ -361,7 +361,7 @@ CASES = {
     placement='forward',
     inner_optimizer=optax.sgd(0.1),
     plan='auto',
-    augment=augment.flip,
+    inner_augment=augment.flip,
   ),
   'dd': functools.partial(make_bptt, 'fixed', method=dd, batches=2),
   'dd fixed start, soft labels': functools.partial(

@@ -114,4 +114,4 @@ def test_refused_pair(method, parameterization):
 
 
 def test_nothing_is_left_out():
-  assert {*PARTS, 'pixels'} == set(PARAMETERIZATIONS)
+  assert {*PARTS, 'pixels', 'few'} == set(PARAMETERIZATIONS)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from dd_jax.distiller import Distiller
 from dd_jax.methods import (
   bptt,
-  closed_form,
-  dd,
   cafe,
+  closed_form,
   datm,
+  dd,
   distribution_matching,
   frepo,
   gradient_matching,

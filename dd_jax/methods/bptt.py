@@ -78,7 +78,7 @@ def bptt(
   clip: float = 2.0,
   plan: str = 'remat',
   memory: float = 4.0,
-  augment: Augment | None = None,
+  inner_augment: Augment | None = None,
 ) -> Distiller:
   """Back-propagation through the whole of training.
 
@@ -95,7 +95,7 @@ def bptt(
     clip: largest norm of the gradient; 0 for any.
     plan: of the memory, see `dd_jax.unroll`; or 'auto'.
     memory: GiB that 'auto' may use.
-    augment: applied to each inner batch.
+    inner_augment: applied to each inner batch, to each image on its own.
 
   Raises:
     UserError: a setting out of range.
@@ -105,7 +105,7 @@ def bptt(
     network,
     inner_optimizer or optax.sgd(0.01, 0.9),
     inner_batch_size,
-    augment,
+    inner_augment,
   )
 
   def loss(
@@ -140,7 +140,7 @@ def rat_bptt(
   clip: float = 2.0,
   plan: str = 'remat',
   memory: float = 4.0,
-  augment: Augment | None = None,
+  inner_augment: Augment | None = None,
 ) -> Distiller:
   """Back-propagation through a random window of training.
 
@@ -164,7 +164,7 @@ def rat_bptt(
       decay 0.9); 0 for any.
     plan: of the memory, see `dd_jax.unroll`; or 'auto'.
     memory: GiB that 'auto' may use.
-    augment: applied to each inner batch.
+    inner_augment: applied to each inner batch, to each image on its own.
 
   Raises:
     UserError: a setting out of range.
@@ -177,7 +177,7 @@ def rat_bptt(
     network,
     inner_optimizer or optax.adam(1e-3, eps_root=1e-12),
     inner_batch_size,
-    augment,
+    inner_augment,
   )
 
   def loss(
@@ -409,7 +409,7 @@ BPTT_RECIPE = {
   'parameterization': {'labels': 'fixed', 'start': 'noise'},
   'optimizer': {'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.5},
   'inner_optimizer': {'name': 'sgd', 'learning_rate': 0.01, 'momentum': 0.9},
-  'num_steps': 50_000,
+  'num_steps': 500_000,
   'validate_every': 1000,
 }
 """RTP's settings without its addressing (arXiv 2206.02916)."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dd_jax.parameterization.base import Adversary, Parameterization
+from dd_jax.parameterization.few import few
 from dd_jax.parameterization.frequency import frequency
 from dd_jax.parameterization.generator import generator
 from dd_jax.parameterization.hallucinator import hallucinator
@@ -14,6 +15,7 @@ from dd_jax.parameterization.starts import STARTS, Start, from_distilled
 
 PARAMETERIZATIONS: dict[str, Callable[..., Parameterization]] = {
   'pixels': pixels,
+  'few': few,
   'multi_formation': multi_formation,
   'memory': memory,
   'hallucinator': hallucinator,
@@ -30,6 +32,7 @@ __all__ = [
   'Decoder',
   'Parameterization',
   'Start',
+  'few',
   'formation',
   'frequency',
   'from_distilled',
