@@ -26,7 +26,11 @@ def from_kernel_fn(
     UserError: another `get`.
   """
   _check(get)
-  return lambda x1, x2=None: kernel_fn(x1, x2, get)
+
+  def kernel(x1: jax.Array, x2: jax.Array | None = None) -> jax.Array:
+    return kernel_fn(x1, x2, get)
+
+  return kernel
 
 
 def to_kernel_fn(make: Callable[[str], Kernel]) -> Callable[..., Any]:

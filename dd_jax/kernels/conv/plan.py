@@ -175,9 +175,10 @@ def _stages(
   for (layers, pooled), (height, width) in zip(
     groups[::-1], sizes[-2::-1], strict=True
   ):
-    y, x = _before(height, after[0], pooled), _before(width, after[1], pooled)
-    stages.append(Stage(layers, y, x, pooled, after))
-    after = y, x
+    y_axis = _before(height, after[0], pooled)
+    x_axis = _before(width, after[1], pooled)
+    stages.append(Stage(layers, y_axis, x_axis, pooled, after))
+    after = y_axis, x_axis
   return tuple(reversed(stages))
 
 
