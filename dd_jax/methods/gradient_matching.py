@@ -152,18 +152,17 @@ def gradient_matching(
   _check_counts(batch_size=batch_size, outer_steps=outer, inner_epochs=inner)
   matcher = _matcher(network, distance, matched, augment)
   inner_optimizer = inner_optimizer or optax.sgd(0.01)
+  one_step = _cross_entropy_step(network, inner_optimizer)
 
   def loss(
     learned: Learned, batch: LabeledData, context: Context
   ) -> tuple[jax.Array, Metrics]:
     model, support = context.model, by_class(learned.data)
     assert model is not None
-    real = jax.tree.map(lambda a: a.swapaxes(0, 1), batch)
-    shown = batch.image[:_STATISTICS]
-    variables = with_statistics(
-      network, model.variables, shown.reshape(-1, *shown.shape[2:])
-    )
+    shown = batch.image[:_STATISTICS].reshape(-1, *batch.image.shape[2:])
+    variables = with_statistics(network, model.variables, shown)
     keys = jax.random.split(context.key, support.label.shape[0])
+    real = jax.tree.map(lambda a: a.swapaxes(0, 1), batch)
     terms = functools.partial(_terms, matcher, variables, keys, support, real)
     if level == 'class' or not warm_up:
       value = terms(level)
@@ -179,10 +178,7 @@ def gradient_matching(
     batches, per_epoch = epochs(
       context.key, learned.data, inner_batch_size, inner_augment
     )
-    step = functools.partial(
-      train_step, network, inner_optimizer, soft_cross_entropy
-    )
-    trained = train(step, model, batches, inner * per_epoch)
+    trained = train(one_step, model, batches, inner * per_epoch)
     return trained._replace(age=model.age + 1)
 
   def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
@@ -279,6 +275,7 @@ def idc(
   inner_optimizer = inner_optimizer or optax.chain(
     optax.add_decayed_weights(5e-4), optax.sgd(0.01, 0.9)
   )
+  one_step = _cross_entropy_step(network, inner_optimizer)
 
   def sample(key: Key, step: jax.Array, source: Source) -> RealBatch:
     if source.num_classes != num_classes:
@@ -326,10 +323,7 @@ def idc(
       key = jax.random.fold_in(k_mix, i)
       return plain._replace(data=transforms.cutmix(key, plain.data, cutmix))
 
-    step = functools.partial(
-      train_step, network, inner_optimizer, soft_cross_entropy
-    )
-    return train(step, model, mixed, per_epoch)
+    return train(one_step, model, mixed, per_epoch)
 
   return from_loss(
     parameterization,
@@ -380,6 +374,12 @@ def with_statistics(
     lambda zero, one: zero / (1 - (one - zero)), after(0.0), after(1.0)
   )
   return {**variables, 'batch_stats': jax.lax.stop_gradient(of_batch)}
+
+
+def _cross_entropy_step(
+  network: Network, optimizer: optax.GradientTransformation
+) -> Callable[[Model, Batch], Model]:
+  return functools.partial(train_step, network, optimizer, soft_cross_entropy)
 
 
 def _matcher(
