@@ -241,7 +241,8 @@ def idc(
   A momentum of the optimiser carries every class on during the others' steps,
   as in the published code. After a step of every class the network in use takes
   a pass over fresh real images, so it is matched in the early stages of its
-  training on real data.
+  training on real data. (The images for it are drawn in every step; those of
+  the last one of a round are used.)
 
   Args:
     parameterization: of the support set; the paper's is `multi_formation`.
