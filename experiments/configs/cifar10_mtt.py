@@ -1,4 +1,12 @@
-"""Trajectory matching on CIFAR-10, sized for a CPU."""
+"""Trajectory matching on CIFAR-10, sized for a CPU.
+
+    python -m experiments.distill --dataset=cifar10 --method=mtt --ipc=1
+
+Six experts of width 32, 240 steps each on whitened images, are trained first
+and kept in the cache. The published runs (100 experts of width 128, 50 epochs)
+reach 46.3 % at 1 image per class (arXiv 2203.11932). Scored by the `dc`
+protocol and by `mtt`, each with its own network of width 128.
+"""
 
 from ml_collections import ConfigDict
 
@@ -35,7 +43,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
       'learners': 5,
       'validation_steps': 150,
       'validation_examples': 500,
-      'baselines': (),
+      'baselines': ('random', 'herding'),
     },
   }
   return ConfigDict(recipe.update(recipe.default('mtt'), changes))

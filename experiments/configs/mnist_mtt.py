@@ -1,4 +1,12 @@
-"""Trajectory matching on MNIST, sized for a CPU."""
+"""Trajectory matching on MNIST, sized for a CPU: four minutes of one core.
+
+    python -m experiments.distill --dataset=mnist --method=mtt --ipc=1
+
+Six experts of width 32, 250 steps each, are trained first (95 s) and kept in
+the cache. The images start from those nearest to the class means. The published
+runs (100 experts of width 128, 50 epochs) reach 91.4 % at 1 image per class
+(arXiv 2203.11932). Scored by the `dc` protocol with its own network.
+"""
 
 from ml_collections import ConfigDict
 
@@ -10,8 +18,8 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'dataset': 'mnist',
     'preprocessing': 'standardise',
     'ipc': ipc,
-    'num_steps': 1500,
-    'validate_every': 500,
+    'num_steps': 600,
+    'validate_every': 200,
     'augment': 'none',
     'parameterization': {'start': 'kmeans'},
     'method': {
@@ -35,6 +43,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
       'protocol': 'dc',
       'others': (),
       'learners': 5,
+      'features': 'network',
       'validation_steps': 150,
       'validation_examples': 500,
       'baselines': ('random', 'herding'),
