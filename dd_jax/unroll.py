@@ -6,6 +6,7 @@ kept for that and what is computed anew:
 | plan | kept | time |
 |---|---|---|
 | `plain` | all that every step computed | shortest |
+| `products` | what convolutions and matrix products gave | a little longer |
 | `remat` | the carry of every step | a forward pass and gradient a step more |
 | `nested` | about `2 sqrt(T)` carries | and again as much |
 
@@ -15,15 +16,17 @@ the compiled program tells what it will need.
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from dd_jax.types import PyTree, UserError
 
-PLANS = ('plain', 'remat', 'nested')
+PLANS = ('plain', 'products', 'remat', 'nested')
 """The fastest first, the smallest last."""
+
+_PRODUCTS = ('conv3x3', 'dot_general', 'conv_general_dilated')  # and variants
 
 Carry = TypeVar('Carry')
 Step = Callable[[jax.Array, Carry], Carry]
@@ -61,10 +64,17 @@ def unroll(
   check_plan(plan, PLANS)
   if plan == 'plain':
     return _steps(step, carry, num_steps, offset)
-  step = jax.checkpoint(step, prevent_cse=False)  # a scan keeps passes apart
-  if plan == 'remat':
-    return _steps(step, carry, num_steps, offset)
-  return _blocks(step, carry, num_steps, offset)
+  policy = _is_product if plan == 'products' else None
+  # A scan keeps the passes apart: nothing has to be hidden from the compiler.
+  step = jax.checkpoint(step, prevent_cse=False, policy=policy)
+  run = _blocks if plan == 'nested' else _steps
+  return run(step, carry, num_steps, offset)
+
+
+def _is_product(primitive: Any, *_: Any, **params: Any) -> bool:
+  """Whether an operation is worth keeping: most of a step's time."""
+  del params
+  return primitive.name.startswith(_PRODUCTS)
 
 
 def _steps(

@@ -44,10 +44,17 @@ from dd_jax.training import (
   train_step,
 )
 from dd_jax.types import DistilledData, PyTree, UserError
-from experiments import exactness, flops, kernel_speed, main, settings
+from experiments import (
+  exactness,
+  flops,
+  kernel_speed,
+  main,
+  settings,
+  unrolling,
+)
 
 _CASES = flags.DEFINE_list(
-  'cases', ['speed'], 'Names, or speed, or kernels; see --list.'
+  'cases', ['speed'], 'Names, or speed, kernels, unroll; see --list.'
 )
 _LIST = flags.DEFINE_bool('list', False, 'Lists the cases.')
 _CORES = flags.DEFINE_integer('cores', 1, 'CPU cores to run on; 0 for all.')
@@ -340,6 +347,35 @@ def _trajectory_case(inner_steps: int) -> Callable[[], Row]:
   return case
 
 
+def _bptt_case() -> Row:
+  """RTP's work without its addressing: 50 steps, 640 real images."""
+  layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
+  work = flops.unrolled_step(layers, _CLASSES, 640, 50, recomputed=True)
+  return _unrolled('bptt', 1, {'inner_steps': 50, 'batch_size': 640}, work)
+
+
+def _window_case(ipc: int, real: int) -> Callable[[], Row]:
+  """RaT-BPTT's default window, 20 of 35 steps, at its mean place."""
+
+  def case() -> Row:
+    layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
+    work = flops.unrolled_step(layers, _CLASSES * ipc, real, 20, before=15)
+    sizes = {'inner_steps': 35, 'window': 20, 'batch_size': real}
+    changes = {'placement': 'end', 'plan': 'products', **sizes}
+    return _unrolled('rat_bptt', ipc, changes, work)
+
+  return case
+
+
+def _unrolled(method: str, ipc: int, changes: Row, work: float) -> Row:
+  """A method that goes through training, on images as they come."""
+  config = recipe.default(method)
+  common = {'preprocessing': 'standardise', 'augment': 'none'}
+  recipe.update(config, {'ipc': ipc, 'method': changes, **common})
+  made = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+  return _speed(_outer_steps(made, _source(), 1), work)
+
+
 def _ten_experts_case() -> Row:
   """Ten experts trained together against one alone."""
   network, optimizer = NETWORKS['convnet'](_SHAPE, _CLASSES), optax.sgd(0.01)
@@ -442,6 +478,9 @@ _ALL: dict[str, Callable[[], Row]] = {
   'rfad': _rfad_case,
   'mtt-10': _trajectory_case(10),
   'mtt-50': _trajectory_case(50),
+  'bptt-50': _bptt_case,
+  'rat-bptt-1': _window_case(1, 200),
+  'rat-bptt-10': _window_case(10, 1000),
   'ten-experts': _ten_experts_case,
   'mtt-exactness': _exactness_case,
   'evaluate': _evaluate_case,
@@ -449,7 +488,8 @@ _ALL: dict[str, Callable[[], Row]] = {
   'dispatch': _dispatch_case,
 }
 _GROUPS = {'speed': tuple(_ALL), 'kernels': tuple(kernel_speed.CASES)}
-_ALL |= kernel_speed.CASES
+_GROUPS['unroll'] = tuple(unrolling.CASES)
+_ALL |= kernel_speed.CASES | unrolling.CASES
 
 
 if __name__ == '__main__':

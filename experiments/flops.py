@@ -118,6 +118,27 @@ def trajectory_matching_step(
   return num_steps * support * work(layers, UNROLLED)
 
 
+def unrolled_step(
+  layers: list[Layer],
+  support: int,
+  real: int,
+  window: int,
+  *,
+  before: int = 0,
+  recomputed: bool = False,
+) -> float:
+  """GFLOP of an outer step through training.
+
+  Steps before the window forward and back, steps of the window there and back
+  again, each of them computed once more where that is part of the method, and
+  the outer loss on the real batch.
+  """
+  gradient = work(layers, PARAMETER_GRADIENT)
+  again = gradient if recomputed else 0.0
+  differentiated = window * support * (work(layers, UNROLLED) + again)
+  return differentiated + (before * support + real) * gradient
+
+
 def evaluation(
   layers: list[Layer], images: int, epochs: int, test: int
 ) -> float:

@@ -222,8 +222,8 @@ def _distiller(
   def newborn(key: Key, ages: jax.Array) -> Progress:
     return Progress(
       fresh_model(network, inner, key),
-      jnp.zeros(gap),
-      jnp.asarray(jnp.finfo(jnp.float32).max),
+      jnp.zeros(gap, jnp.float32),
+      jnp.asarray(jnp.finfo(jnp.float32).max, jnp.float32),
       jnp.zeros((), jnp.int32),
       ages,
     )

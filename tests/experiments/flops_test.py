@@ -59,6 +59,22 @@ def test_trajectory_matching_step(steps, expected):
   assert found == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+  'support, real, window, before, recomputed, expected',
+  [
+    (10, 640, 10, 0, True, 309.3),  # RTP
+    (10, 640, 50, 0, True, 785.1),
+    (10, 200, 20, 15, False, 282.5),  # RaT-BPTT
+    (100, 1000, 20, 15, False, 2528),
+  ],
+)
+def test_unrolled_step(support, real, window, before, recomputed, expected):
+  found = flops.unrolled_step(
+    CONVNET, support, real, window, before=before, recomputed=recomputed
+  )
+  assert found == pytest.approx(expected, rel=1e-3)
+
+
 def test_evaluation():
   found = flops.evaluation(CONVNET, 10, 301, 10_000)
   assert found == pytest.approx(1910, rel=1e-3)

@@ -1,5 +1,7 @@
 """Label distillation: its step, its ridge regression, its restart rule."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ from dd_jax.methods.label_distillation import (
   label_distillation_ridge,
   noted,
 )
-from dd_jax.networks import mlp
+from dd_jax.networks import Network, mlp
 from dd_jax.parameterization import pixels
 from dd_jax.training import Model
 from dd_jax.types import UserError
@@ -26,15 +28,29 @@ SHAPE, CLASSES = (2, 2, 1), 3
 VARIANTS = [label_distillation, label_distillation_ridge]
 
 
-def source():
+def source(dtype=np.float32):
   draw = np.random.default_rng(1)
   label = np.arange(90) % CLASSES
   image = draw.normal(size=(90, *SHAPE)) + label[:, None, None, None]
-  return resident(image.astype(np.float32), label, CLASSES, None)
+  return resident(image.astype(dtype), label, CLASSES, None)
+
+
+def in_double(network):
+  cast = functools.partial(jax.tree.map, lambda a: a.astype(jnp.float64))
+  return Network(lambda key: cast(network.init(key)), network.apply)
+
+
+def at_start(method):
+  """`(state, batch)` in float64."""
+  real = source(np.float64)
+  state = method.init(jax.random.key(0), real)
+  return state, method.sample(jax.random.key(1), jnp.int32(0), real)
 
 
 def made(method, labels='simplex', **settings):
   network = mlp(SHAPE, CLASSES, width=8, depth=1)
+  if jax.config.jax_enable_x64:
+    network = in_double(network)
   return method(
     pixels(2, learn_images=False, labels=labels),
     network,
@@ -74,11 +90,7 @@ def test_the_gradient_goes_through_the_inner_step(x64):
   """Against finite differences of one step and the loss after it, in NumPy."""
   step_size = 0.4
   method = made(label_distillation, 'free', inner_step_size=step_size)
-  state = method.init(jax.random.key(0), source())
-  to_double = lambda a: a.astype(jnp.float64) if a.dtype == 'float32' else a
-  state = jax.tree.map(to_double, state)
-  batch = method.sample(jax.random.key(1), jnp.int32(0), source())
-  batch = jax.tree.map(to_double, batch)
+  state, batch = at_start(method)
   params = jax.device_get(state.models.model.variables['params'])
   image = np.asarray(method.distilled(state).image).reshape(6, -1)
 
@@ -121,12 +133,7 @@ def log_softmax(z):
 
 def test_the_ridge_variant_is_ridge_regression(x64):
   method = made(label_distillation_ridge, 'free', ridge=0.7)
-  state = method.init(jax.random.key(0), source())
-  to_double = lambda a: a.astype(jnp.float64) if a.dtype == 'float32' else a
-  state = jax.tree.map(to_double, state)
-  batch = jax.tree.map(
-    to_double, method.sample(jax.random.key(1), jnp.int32(0), source())
-  )
+  state, batch = at_start(method)
   layer = jax.device_get(state.models.model.variables['params'])['Dense_0']
 
   def features(image):

