@@ -223,13 +223,15 @@ def make_rfad(parameterization='free', optimizer=None, **settings):
 
 
 def make_rcig(parameterization='free', optimizer=None, **settings):
+  # Iterations until the systems are solved: rounding grows on the way there.
+  few = {'pool_size': 2, 'max_age': 4, 'inner_steps': 2, 'iterations': 100}
   size = {'width': 4, 'norm': 'none', 'sharpness': 60.0}
   return rcig(
     PARAMETERIZATIONS[parameterization](),
     in_double(NETWORKS['frepo_convnet'](SHAPE, CLASSES, depth=2, **size)),
     optimizer or optax.adabelief(3e-3),
     batch_size=BATCH,
-    **{'pool_size': 2, 'max_age': 4, 'inner_steps': 2, **settings},
+    **{**few, **settings},
   )
 
 

@@ -57,7 +57,7 @@ from dd_jax.types import Key, LabeledData, Metrics, PyTree, UserError
 _HIGHEST = jax.lax.Precision.HIGHEST
 _CENTRED = LabelEncoding('centred')
 _HEAD = 'head'
-_TOLERANCE = 1e-6
+_TOLERANCE = 10  # of conjugate gradients, in roundings of the dtype
 _MARGIN_CAP = 0.5
 
 
@@ -136,6 +136,7 @@ def inner_problem(
   features, push = tangent.at(image)
   pull = lambda a: jax.linear_transpose(push, tangent.weights)(a)[0]
   kernel = jnp.matmul(features, features.T, precision=_HIGHEST)
+  tolerance = _TOLERANCE * float(jnp.finfo(features.dtype).eps)
 
   def apply(a: jax.Array) -> jax.Array:
     last_layer = jnp.matmul(kernel, a, precision=_HIGHEST) + ridge * a
@@ -144,7 +145,7 @@ def inner_problem(
   def back(target: jax.Array) -> PyTree:
     return pull(
       jax.scipy.sparse.linalg.cg(
-        apply, target, tol=_TOLERANCE, maxiter=iterations
+        apply, target, tol=tolerance, maxiter=iterations
       )[0]
     )
 
