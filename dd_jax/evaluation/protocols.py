@@ -161,7 +161,9 @@ def mtt(setting: Setting) -> Protocol:
     half = _dc_half(size, 1000, setting.steps)
 
     def optimizer(data: DistilledData) -> optax.GradientTransformation:
-      rate = _DC_STEP_SIZE if data.step_size is None else data.step_size
+      rate = data.step_size
+      if rate is None or rate.ndim:  # none learned, or one for each step
+        rate = _DC_STEP_SIZE
       return _dc_optimizer(rate, half)
 
     return learner_test(chosen._replace(optimizer=optimizer, mesh=setting.mesh))

@@ -18,7 +18,11 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'num_steps': 1500,
     'validate_every': 500,
     'parameterization': {'start': 'class_means', 'labels': 'free'},
-    'method': {'inner_steps': 30, 'batch_size': 256},
+    'method': {
+      'inner_steps': 30,
+      'batch_size': 256,
+      'plan': 'plain',
+    },
     'network': {'width': 32},
     'optimizer': {
       'name': 'adam',

@@ -19,7 +19,12 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'validate_every': 500,
     'augment': 'none',
     'parameterization': {'start': 'class_means'},
-    'method': {'inner_steps': 60, 'window': 20, 'batch_size': 256},
+    'method': {
+      'inner_steps': 60,
+      'window': 20,
+      'batch_size': 256,
+      'plan': 'plain',
+    },
     'network': {'width': 32},
     'inner_optimizer': {'name': 'sgd', 'learning_rate': 0.01, 'momentum': 0.9},
     'optimizer': {'learning_rate': 1e-2, 'schedule': 'cosine', 'final': 0.05},

@@ -16,7 +16,11 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'ipc': ipc,
     'num_steps': 200,
     'validate_every': 100,
-    'method': {'inner_steps': 30, 'batch_size': 100},
+    'method': {
+      'inner_steps': 30,
+      'batch_size': 100,
+      'plan': 'plain',
+    },
     'parameterization': {'start': 'real', 'labels': 'free'},
     'network': {'width': 16},
     'inner_optimizer': {'learning_rate': 0.02},

@@ -17,7 +17,12 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'ipc': ipc,
     'num_steps': 300,
     'validate_every': 100,
-    'method': {'inner_steps': 60, 'window': 15, 'batch_size': 100},
+    'method': {
+      'inner_steps': 60,
+      'window': 15,
+      'batch_size': 100,
+      'plan': 'plain',
+    },
     'parameterization': {'start': 'real'},
     'network': {'width': 16},
     'inner_optimizer': {'name': 'sgd', 'learning_rate': 0.02, 'momentum': 0.9},

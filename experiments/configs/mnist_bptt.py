@@ -21,7 +21,11 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'validate_every': 225,
     'augment': 'dc',
     'parameterization': {'start': 'kmeans', 'labels': 'free'},
-    'method': {'inner_steps': 40, 'batch_size': 128},
+    'method': {
+      'inner_steps': 40,
+      'batch_size': 128,
+      'plan': 'plain',
+    },
     'network': {'width': 32},
     'inner_optimizer': {'learning_rate': 0.03},
     'optimizer': {

@@ -21,7 +21,12 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'validate_every': 250,
     'augment': 'dc',
     'parameterization': {'start': 'kmeans'},
-    'method': {'inner_steps': 150, 'window': 20, 'batch_size': 128},
+    'method': {
+      'inner_steps': 150,
+      'window': 20,
+      'batch_size': 128,
+      'plan': 'plain',
+    },
     'network': {'width': 32},
     'inner_optimizer': {'name': 'sgd', 'learning_rate': 0.01, 'momentum': 0.9},
     'optimizer': {'learning_rate': 2e-2, 'schedule': 'cosine', 'final': 0.05},
