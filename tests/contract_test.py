@@ -37,9 +37,11 @@ from dd_jax.experts import (
 )
 from dd_jax.feed import Placement
 from dd_jax.kernels import Ridge, dense_kernel, leaky_kernel, linear_kernel
-from dd_jax.methods.datm import datm
 from dd_jax.methods.bptt import bptt, rat_bptt
+from dd_jax.methods.cafe import cafe
+from dd_jax.methods.datm import datm
 from dd_jax.methods.dd import dd
+from dd_jax.methods.distribution_matching import datadam, dm, idm, m3d
 from dd_jax.methods.closed_form import closed_form
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
@@ -272,6 +274,28 @@ def make_trajectory(method, labels='fixed', optimizer=None, **settings):
   )
 
 
+def make_matching(method, optimizer=None, norm='instance', **settings):
+  learner = NETWORKS['convnet'](SHAPE, CLASSES, depth=2, width=4, norm=norm)
+  return method(
+    PARAMETERIZATIONS['fixed'](),
+    in_double(learner),
+    optimizer or optax.sgd(1e-2, momentum=0.5),
+    augment=augment.dsa(),
+    batch_size=BATCH,
+    **settings,
+  )
+
+
+def make_idm(optimizer=None):
+  sizes = {'queue_size': 4, 'queue_interval': 2}
+  return make_matching(idm, optimizer, train_steps=2, **sizes)
+
+
+def make_cafe(optimizer=None):
+  sizes = {'readings': 2, 'reading_size': 4, 'outer_cap': 3, 'inner_cap': 3}
+  return make_matching(cafe, optimizer, **sizes)
+
+
 def make_gradients(
   method=dc,
   labels='free',
@@ -400,6 +424,16 @@ CASES = {
   'datm': functools.partial(
     make_trajectory, datm, 'logits', ipc=IPC, max_start=2, first_stop=1
   ),
+  **{
+    f'match {method.__name__}': functools.partial(make_matching, method)
+    for method in (dm, m3d, datadam)
+  },
+  'match dm, batch norm': functools.partial(make_matching, dm, norm='batch'),
+  'match m3d, kept': functools.partial(
+    make_matching, m3d, discrepancy='fourier', network_steps=3
+  ),
+  'match idm': make_idm,
+  'match cafe': make_cafe,
   'dc': functools.partial(make_gradients, network='convnet'),
   'dc batch norm, minibatches': functools.partial(
     make_gradients,
@@ -417,18 +451,23 @@ CASES = {
   'idc l1': functools.partial(make_idc, distance='l1', matched='weights'),
   **{name: functools.partial(make_selection, name) for name in SELECTIONS},
 }
+GRADIENTS = [c for c in CASES if c.startswith(('dc', 'dsa', 'idc'))]
 MATCHING = [c for c in CASES if c.startswith(('mtt', 'tesla', 'ftd', 'datm'))]
-LEARNING = [c for c in CASES if c.startswith(('kip', 'frepo', 'rcig', 'rfad'))]
-FAMILIES = ['kip free', 'label_solve', 'frepo batch', 'rcig', 'herding']
-LEARNING += MATCHING
-FAMILIES += ['mtt', 'datm']
-
+LEARNING = [
+  c for c in CASES if c.startswith(('kip', 'frepo', 'rcig', 'rfad', 'match'))
+]
+FAMILIES = [
+  'kip free',
+  'label_solve',
+  'frepo batch',
+  'rcig',
+  'herding',
+]
+LEARNING += MATCHING + GRADIENTS
+FAMILIES += ['dc', 'idc', 'mtt', 'datm', 'match idm', 'match cafe']
 UNROLLED = ('bptt', 'rat_bptt', 'dd', 'label_distillation')
 LEARNING += [c for c in CASES if c.startswith(UNROLLED)]
 FAMILIES += ['rat_bptt', 'dd', 'label_distillation']
-GRADIENTS = [c for c in CASES if c.startswith(('dc', 'dsa', 'idc'))]
-LEARNING += GRADIENTS
-FAMILIES += ['dc', 'idc']
 
 
 class Case(NamedTuple):
@@ -590,6 +629,9 @@ SHARDED = [
   'label_distillation_ridge',
   'mtt',
   'tesla soft labels',
+  'match dm',
+  'match idm',
+  'match cafe',
   'dc',
   'dcc',
   'idc',
