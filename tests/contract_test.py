@@ -390,7 +390,7 @@ CASES = {
     inner_augment=augment.flip,
   ),
   'dd': functools.partial(make_bptt, 'fixed', method=dd, batches=2),
-  'dd fixed start, soft labels': functools.partial(
+  'dd one start, soft labels': functools.partial(
     make_bptt, method=dd, init_seed=3, plan='nested'
   ),
   'label_distillation': functools.partial(
