@@ -20,6 +20,6 @@ def get_config(ipc: int = 10) -> ConfigDict:
     'dataset': 'svhn_cropped',
     'ipc': ipc,
     'method': {'transform_rate': 5e-5},
-    'evaluation': {'others': ('rfad',)},
+    'evaluation': {'others': ('krr-ntk', 'rfad')},
   }
   return ConfigDict(recipe.update(recipe.default('rfad'), changes))
