@@ -19,7 +19,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'augment': 'color_crop_cutout_scale_rotate',
     'method': {'batch_size': 64},
     'network': {'width': 64},
-    'optimizer': {'learning_rate': 2.0 * ipc},
+    'optimizer': {'learning_rate': 1.0 * ipc},
     'evaluation': {'baselines': ('random',)},
   }
   return ConfigDict(recipe.update(recipe.default('datadam'), changes))
