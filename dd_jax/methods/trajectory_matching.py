@@ -18,6 +18,7 @@ parameters of each step are held (`unroll`, plan `remat`).
 | `datm` (`datm.py`) | which segments, learned soft labels | arXiv 2310.05773 |
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -331,18 +332,9 @@ def tesla(
   the loss (`mtt` has it in the same memory); it is here for comparison. The
   published code also loses a factor of two: half its rates do the same here.
 
+  The other arguments are those of `mtt`.
+
   Args:
-    parameterization: see `mtt`, as are the arguments not described here.
-    network: see `mtt`.
-    optimizer: see `mtt`.
-    inner_augment: see `mtt`.
-    inner_steps: see `mtt`.
-    expert_epochs: see `mtt`.
-    max_start: see `mtt`.
-    support_batch: see `mtt`.
-    step_size: see `mtt`.
-    step_size_rate: see `mtt`.
-    segments: see `mtt`.
     soft_labels: in every step the labels are what the segment's target network
       says of the images; the last step's are delivered.
   """
@@ -355,17 +347,11 @@ def tesla(
   )
   draw = Draw(segments, expert_epochs, 0, lambda step: max_start)
   rate = StepSize(step_size, step_size_rate)
-  if not soft_labels:
-    return matching(parameterization, optimizer, student, draw, rate)
+  relabel = functools.partial(_relabelled, network) if soft_labels else None
   base = matching(
-    parameterization,
-    optimizer,
-    student,
-    draw,
-    rate,
-    relabel=lambda params, data: _relabelled(network, params, data),
+    parameterization, optimizer, student, draw, rate, relabel=relabel
   )
-  return _with_last_labels(base, network)
+  return _with_last_labels(base, network) if soft_labels else base
 
 
 def ftd(
@@ -389,20 +375,10 @@ def ftd(
   The experts' `rho` and `alpha` are settings of `config.experts`. The moving
   average is what is delivered, validated and scored, always on fresh networks.
 
+  The other arguments are those of `mtt`.
+
   Args:
-    parameterization: see `mtt`, as are the arguments not described here.
-    network: see `mtt`.
-    optimizer: see `mtt`.
-    inner_augment: see `mtt`.
-    inner_steps: see `mtt`.
-    expert_epochs: see `mtt`.
-    max_start: see `mtt`.
-    support_batch: see `mtt`.
-    step_size: see `mtt`.
-    step_size_rate: see `mtt`.
-    segments: see `mtt`.
     average: decay of the moving average of the set.
-    plan: see `mtt`.
   """
   student = Student(network, inner_steps, support_batch, inner_augment, plan)
   draw = Draw(segments, expert_epochs, 0, lambda step: max_start)
