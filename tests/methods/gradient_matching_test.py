@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax import augment
+from dd_jax import augment, recipe
 from dd_jax.data.source import resident
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods import gradient_matching as gm
@@ -420,3 +420,23 @@ def test_another_number_of_classes_is_refused():
   method = gm.idc(pixels(IPC), network(), optax.sgd(1.0), CLASSES + 1)
   with pytest.raises(UserError, match='num_classes=4'):
     method.sample(KEY, jnp.int32(0), toy())
+
+
+def test_published_settings():
+  for name, start, transform in (
+    ('dc', 'noise', 'none'),
+    ('dsa', 'real', augment.DSA),
+    ('dcc', 'real', 'none'),
+    ('idc', 'real', 'none'),  # its own strategy
+  ):
+    config = recipe.default(name)
+    outer, inner = config['optimizer'], config['inner_optimizer']
+    assert (outer['name'], outer['momentum']) == ('sgd', 0.5)
+    assert (inner['name'], inner['learning_rate']) == ('sgd', 0.01)
+    assert config['parameterization']['start'] == start
+    assert config['parameterization']['labels'] == 'fixed'
+    assert config['augment'] == transform
+    assert config['method']['batch_size'] == (64 if name == 'idc' else 256)
+    recipe.build(config, recipe.Setting((32, 32, 3), 10))
+  assert recipe.default('dcc')['method']['warm_up'] == 250
+  assert recipe.default('dc')['optimizer']['learning_rate'] == 0.1
