@@ -186,9 +186,14 @@ def estimate_memory(function: Callable[..., PyTree], *args: PyTree) -> int:
   Args:
     function: any traceable function, such as the gradient of a loss.
     *args: arrays, tracers or shapes; only shapes and types are looked at.
+
+  Raises:
+    UserError: the backend does not tell.
   """
   shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), args)
   analysis = jax.jit(function).lower(*shapes).compile().memory_analysis()
+  if analysis is None:
+    raise UserError("plan='auto': this backend's compiler tells no sizes")
   return int(analysis.temp_size_in_bytes)
 
 

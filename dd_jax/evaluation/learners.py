@@ -61,9 +61,8 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   optimizer = recipe.optimizer
   if not isinstance(optimizer, optax.GradientTransformation):
     optimizer = optimizer(DistilledData(*data))
-  num_steps = recipe.num_steps
-  if callable(num_steps):
-    num_steps = num_steps(DistilledData(*data))
+  steps = recipe.num_steps
+  num_steps = steps(DistilledData(*data)) if callable(steps) else steps
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
 

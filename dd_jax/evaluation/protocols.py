@@ -163,7 +163,7 @@ def mtt(setting: Setting) -> Protocol:
     def optimizer(data: DistilledData) -> optax.GradientTransformation:
       rate = data.step_size
       if rate is None or rate.ndim:  # none learned, or one for each step
-        rate = _DC_STEP_SIZE
+        return _dc_optimizer(_DC_STEP_SIZE, half)
       return _dc_optimizer(rate, half)
 
     return learner_test(chosen._replace(optimizer=optimizer, mesh=setting.mesh))

@@ -109,8 +109,9 @@ def bptt(
   )
 
   def loss(
-    plan: str, data: LabeledData, batch: LabeledData, key: Key
+    plan: str, data: LabeledData, batch: LabeledData, key: Key, step: jax.Array
   ) -> tuple[jax.Array, Metrics]:
+    del step
     return unrolled_loss(inner, data, batch, key, 0, inner_steps, plan)
 
   transforms = [optax.clip_by_global_norm(clip)] if clip else []
@@ -191,7 +192,7 @@ def rat_bptt(
   return from_loss(
     parameterization,
     optax.chain(*transforms, optimizer),
-    _with_plan(loss, plan, memory * _GIB, with_step=True),
+    _with_plan(loss, plan, memory * _GIB),
     sample=_balanced(batch_size),
     gradient=averaged_gradient(networks),
   )
@@ -345,7 +346,6 @@ def _with_plan(
   loss: Callable[..., tuple[jax.Array, Metrics]],
   plan: str,
   budget: float,
-  with_step: bool = False,
 ) -> Loss:
   """A method's loss out of one that takes a plan; 'auto' is decided here."""
 
@@ -355,8 +355,7 @@ def _with_plan(
   def planned(
     learned: Learned, batch: LabeledData, context: Context
   ) -> tuple[jax.Array, Metrics]:
-    args = (learned.data, batch, context.key)
-    args += (context.step,) if with_step else ()
+    args = (learned.data, batch, context.key, context.step)
     chosen = choose_plan(program, args, budget) if plan == 'auto' else plan
     return loss(chosen, *args)
 
