@@ -889,6 +889,11 @@ REFUSED = {
   ),
   'too deep': ('frepo', {'network': {'depth': 5}}, 'depth=5'),
   'kernel': ('label_solve', {'kernel': {'get': 'cntk'}}, "get='cntk'"),
+  'random features': ('rfad', {'method': {'loss': 'mse'}}, "loss='mse'"),
+  'inner problem': ('rcig', {'method': {'iterations': 0}}, 'iterations=0'),
+  'features': (
+    'closed_form', {'kernel': {'name': 'dense'}}, 'allowed are linear, leaky'
+  ),
   'learning rate': ('kip', {'optimizer': {'learning_rate': 0.0}}, 'rate=0.0'),
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ dimensions. Distilling for such a kernel has a closed form (Chen et al.,
 Provable and Efficient Dataset Distillation for KRR, NeurIPS 2024).
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ _ROUNDS = 3
 _SETTLE = 20  # lambda and the features that set its scale
 
 
-class FeatureKernel(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class FeatureKernel:
   """A kernel, `(x1 [n, ...], x2 [m, ...] or None) -> [n, m]`, and its map.
 
   Attributes:
@@ -177,8 +179,8 @@ def distilled_features(
     s = (1 + jnp.sqrt(jnp.maximum(slack, 0))) / (2 * sigma)
     return jnp.where(real, s, 0), jnp.min(jnp.where(real, slack, 1))
 
-  def settle(_: int, penalty: jax.Array) -> jax.Array:
-    s, _ = scale(penalty)
+  def settle(_: jax.Array, penalty: jax.Array) -> jax.Array:
+    s = scale(penalty)[0]
     trace = ipc * jnp.sum(s**2) + jnp.sum(free**2)
     return ridge * trace / around.shape[0]
 
