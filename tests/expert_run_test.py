@@ -23,11 +23,10 @@ def cache(tmp_path_factory, monkeypatch):
   return folder
 
 
-def digits(count=150):
+def digits(count=150, seed=0):
   bunch = load_digits(n_class=3)
-  return from_arrays(
-    bunch.images[:count] / 16, bunch.target[:count], name='three'
-  )
+  images, labels = bunch.images[:count] / 16, bunch.target[:count]
+  return from_arrays(images, labels, name='three', seed=seed)
 
 
 def config(name='mtt', **changes):
@@ -135,7 +134,7 @@ def refusals(path):
       config(**named, network={'width': 9}), digits(), 'network.width (8'
     ),
     'data': (config(**named), digits(147), 'another data.'),
-    'split': (config(**named, seed=1), digits(), 'data.validation.seed (0'),
+    'split': (config(**named), digits(seed=1), 'data.validation.seed (0'),
     'preprocessing': (
       config(**named, preprocessing='none'), digits(), 'preprocessing'
     ),

@@ -14,6 +14,7 @@ from dd_jax.artifact import Artifact
 from dd_jax.data import fitting
 from dd_jax.data.source import resident
 from dd_jax.distiller import Distiller
+from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.kernels import KERNELS, Ridge
 from dd_jax.methods import METHODS
 from dd_jax.networks import NETWORKS
@@ -29,13 +30,21 @@ SMALL = {
   'm3d': {'network': {'width': 4}},
   'datadam': {'network': {'width': 4, 'depth': 2}},
   'idm': {'network': {'width': 4}, 'method': {'queue_size': 4}},
+  **{m: {'network': {'width': 4, 'depth': 1}} for m in ('mtt', 'tesla', 'ftd')},
+  'datm': {
+    'network': {'width': 4, 'depth': 1}, 'method': {'expert_labels': False}
+  },
 }  # fmt: skip
 
 
 def source():
   rng = np.random.default_rng(0)
   image = rng.normal(size=(30, 8, 8, 1)).astype(np.float32)
-  return resident(image, np.arange(30, dtype=np.int32) % 3, 3, None)
+  real = resident(image, np.arange(30, dtype=np.int32) % 3, 3, None)
+  size = 4 * 9 + 4 + 2 * 4 + 3 * (64 + 1)  # of the network of width 4
+  return with_experts(
+    real, ResidentExperts(jnp.zeros((1, 9, size)), jnp.arange(9))
+  )
 
 
 @pytest.mark.parametrize('name', METHODS)
