@@ -43,7 +43,6 @@ def get_config(ipc: int = 1) -> ConfigDict:
       'protocol': 'dc',
       'others': (),
       'learners': 5,
-      'features': 'network',
       'validation_steps': 150,
       'validation_examples': 500,
       'baselines': ('random', 'herding'),
