@@ -50,6 +50,7 @@ from dd_jax.training import (
 from dd_jax.types import Augment, Key, LabeledData, Metrics, PyTree, UserError
 
 _NO_OPTIMIZER = optax.identity()
+_HELD = 128  # synthetic images whose activations may be held for the gradient
 
 
 class View(NamedTuple):
@@ -158,9 +159,9 @@ def views(
   """What `model` shows of the real and of the synthetic images of each class.
 
   No gradient flows to the real ones, which pass in chunks that fit the cache;
-  synthetic ones pass in chunks too, computed again for the gradient, so that
-  memory does not grow with the support set. Batch norm normalises by the batch,
-  all classes together.
+  many synthetic ones pass in chunks too, computed again for the gradient, so
+  that memory does not grow with the support set. Batch norm normalises by the
+  batch, all classes together.
 
   Args:
     network: the learner.
@@ -191,7 +192,8 @@ def views(
   real = transform(jnp.moveaxis(batch.image, 1, 0))
   see = _as_one if statistics else _class_by_class
   held = jax.lax.stop_gradient(see(show, real))
-  see = _as_one if statistics else _in_chunks
+  few = classes * support.shape[1] <= _HELD
+  see = _as_one if statistics or few else _in_chunks
   return held, see(show, transform(support))
 
 
@@ -315,8 +317,8 @@ def m3d(
     optimizer: moves the support set.
     augment: siamese.
     batch_size: real images per class.
-    discrepancy: 'gaussian' (the paper's five widths), 'fourier' (the same by random
-      frequencies) or 'linear' (which is `dm`).
+    discrepancy: 'gaussian' (the paper's five widths), 'fourier' (the same by
+      random frequencies) or 'linear' (which is `dm`).
     frequencies: for 'fourier'.
     network_steps: outer steps for which one network is kept.
   """

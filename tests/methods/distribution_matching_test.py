@@ -211,6 +211,28 @@ def test_through_a_network_the_means_are_of_features(x64):
   np.testing.assert_allclose(seen.each, logits[:, :2], rtol=1e-9)
 
 
+def test_many_synthetic_images_pass_in_chunks(x64):
+  """The same value and the same gradient as the mean of all at once."""
+  network, source = convnet(), toy(180, np.float64)
+  batch = source.take(jnp.arange(180).reshape(60, 3))
+  model = Model(network.init(KEY), (), STEP)
+  look, keys = lambda out: View(out.features), jax.random.split(KEY, CLASSES)
+  image = batch.image.swapaxes(0, 1).reshape(-1, *SHAPE)  # 180 of them
+
+  def chunked(image):
+    learned = Learned(LabeledData(image, None), {})
+    seen = views(network, model, look, None, keys, learned, batch)[1]
+    return jnp.sum(seen.mean**2)
+
+  def plain(image):
+    features = network.apply(model.variables, image)[0].features
+    return jnp.sum(features.reshape(CLASSES, 60, -1).mean(1) ** 2)
+
+  one, two = (jax.jit(jax.value_and_grad(f))(image) for f in (chunked, plain))
+  np.testing.assert_allclose(one[0], two[0], rtol=1e-9)
+  np.testing.assert_allclose(one[1], two[1], rtol=1e-6, atol=1e-12)
+
+
 def test_batch_norm_normalises_by_the_batch_of_all_classes():
   network = convnet('batch')
   variables = network.init(KEY)
