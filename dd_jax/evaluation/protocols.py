@@ -12,6 +12,7 @@ under another. Each is a short factory here, by the name in the reports.
 | `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
 | `krr-ntk` | kernel ridge regression, exact NTK | KIP |
 | `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
+| `kip-nn` | KIP's ConvNet-W1024, SGD at its largest stable step | KIP |
 | `krr-feature` | ridge regression on features of `frepo`'s networks | FRePo |
 | `krr-random` | kernel ridge regression, 16 random networks' kernel | RFAD |
 | `rfad` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
@@ -33,6 +34,7 @@ from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import Recipe, Support, learner_test
 from dd_jax.evaluation.ordered import ordered_test
 from dd_jax.evaluation.regression import feature_test, kernel_test
+from dd_jax.evaluation.tangent import tangent_test
 from dd_jax.evaluation.wide import (
   centred,
   decay_to_start,
@@ -478,6 +480,23 @@ def _krr(get: str) -> Callable[[Setting], Protocol]:
   return factory
 
 
+def kip_nn(setting: Setting) -> Protocol:
+  """KIP's finite network (arXiv 2107.13034): see `tangent.tangent_test`.
+
+  ConvNet of width 1,024 without normalisation, 5,000 steps, labels as learned.
+  The paper finds the step size on validation images and searches factors of it.
+  """
+  network = setting.network or NETWORKS['kip_convnet'](
+    setting.image_shape, setting.num_classes
+  )
+  tester = tangent_test(network, setting.steps or 5000, setting.mesh)
+
+  def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
+    return tester(keys, _centred(setting, data), test)
+
+  return Protocol('kip-nn', score)
+
+
 def _centred(setting: Setting, data: DistilledData) -> LabeledData:
   """Labels as regression wants them."""
   label = data.label
@@ -494,6 +513,7 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'frepo': frepo,
   'krr-ntk': _krr('ntk'),
   'krr-nngp': _krr('nngp'),
+  'kip-nn': kip_nn,
   'krr-feature': krr_feature,
   'krr-random': krr_random,
   'rfad': rfad,
