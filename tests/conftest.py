@@ -24,6 +24,25 @@ def pytest_configure(config: pytest.Config) -> None:
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
+def pytest_cmdline_main(config: pytest.Config) -> None:
+  """Processes share the tests out by group: see `contract_test.each`."""
+  if getattr(config.option, 'dist', 'no') == 'load':
+    config.option.dist = 'loadgroup'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+  """Tests of a group follow one another, so that what they share can go."""
+  place: dict[str, int] = {}
+  for i, item in enumerate(items):
+    place.setdefault(_group(item), i)
+  items.sort(key=lambda item: place[_group(item)])
+
+
+def _group(item: pytest.Item) -> str:
+  marker = item.get_closest_marker('xdist_group')
+  return marker.args[0] if marker else item.nodeid.split('@')[0]
+
+
 @pytest.fixture(scope='session')
 def real_data() -> Callable[[str], dict[str, np.ndarray]]:
   """`real_data('mnist')`: `x_train, y_train, x_test, y_test`, or a skip.

@@ -480,7 +480,14 @@ class Case(NamedTuple):
   traces: list
 
 
-@functools.cache
+def each(names):
+  """Over `names`; the tests of one run together, so it is made once."""
+  group = pytest.mark.xdist_group
+  named = [pytest.param(name, marks=group(name)) for name in names]
+  return pytest.mark.parametrize('name', named)
+
+
+@functools.lru_cache(maxsize=2)
 def case(name):
   method = CASES[name]()
   traces = []
@@ -527,7 +534,7 @@ def run(name, count, state=None, first=0):
 # 1. Closed.
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_closed(name):
   held = case(name)
   assert not any(weak for _, _, weak in kinds(held.state)[1])
@@ -540,7 +547,7 @@ def test_closed(name):
   assert all(m.shape == () and not m.weak_type for m in metrics.values())
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_compiles_once(name):
   held = case(name)
   state, first = run(name, 1)
@@ -554,7 +561,7 @@ def test_compiles_once(name):
 # 2. Pure.
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_pure(name):
   held = case(name)
   arguments = jax.random.key(5), jnp.int32(3), held.state, held.batch
@@ -565,7 +572,7 @@ def test_pure(name):
   assert bits(remade.init(jax.random.key(0), source())) == before
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_sample_depends_on_key_and_step_alone(name):
   method = case(name).method
   draw = lambda key, step: bits(
@@ -578,7 +585,7 @@ def test_sample_depends_on_key_and_step_alone(name):
   assert any(other != first for other in others)
 
 
-@pytest.mark.parametrize('name', FAMILIES)
+@each(FAMILIES)
 def test_resident_and_host_sources_give_the_same_batches(name):
   method = case(name).method
   host = host_source()
@@ -589,7 +596,7 @@ def test_resident_and_host_sources_give_the_same_batches(name):
 # 3. Whole.
 
 
-@pytest.mark.parametrize('name', FAMILIES)
+@each(FAMILIES)
 def test_whole(name, tmp_path):
   """A run that was saved and restored goes on as if nothing had happened."""
   state, _ = run(name, 2)
@@ -605,7 +612,7 @@ def test_whole(name, tmp_path):
 # 4. Leading axis.
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_leading_axis(name):
   held = case(name)
   expected = 1 if name in SELECTIONS else BATCH
@@ -659,6 +666,7 @@ def two_devices():
   return json.loads(done.stdout)
 
 
+@pytest.mark.xdist_group('two devices')
 @pytest.mark.parametrize('name', SHARDED)
 def test_two_devices_agree_with_one(name, two_devices):
   found = two_devices[name]
@@ -729,7 +737,7 @@ def _cosine(a, b):
 # 5. Fresh buffers.
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_fresh_buffers(name):
   """The driver donates the state: nobody else may hold any of its buffers."""
   real = source()
@@ -741,7 +749,7 @@ def test_fresh_buffers(name):
   assert len(set(pointers)) == len(pointers)
 
 
-@pytest.mark.parametrize('name', FAMILIES)
+@each(FAMILIES)
 def test_donating_one_state_leaves_the_other(name):
   held = case(name)
   first, second = (
@@ -760,7 +768,7 @@ def test_donating_one_state_leaves_the_other(name):
 # 6. Class-major.
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_class_major(name):
   held = case(name)
   data = held.method.distilled(held.state)
@@ -783,7 +791,7 @@ def per_class(name, data):
   return len(data.image) // CLASSES
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_distilled_is_pure_and_counted(name):
   held = case(name)
   data = held.method.distilled(held.state)
@@ -803,7 +811,7 @@ def test_distilled_is_pure_and_counted(name):
 # What an update is for.
 
 
-@pytest.mark.parametrize('name', LEARNING)
+@each(LEARNING)
 def test_learns(name):
   """The loss falls where key, batch and network stay the same."""
   held = case(name)
@@ -828,14 +836,14 @@ def test_learns(name):
     assert bits(fixed[0].label) == bits(fixed[1].label)
 
 
-@pytest.mark.parametrize('name', SELECTIONS)
+@each(SELECTIONS)
 def test_selection_learns_nothing(name):
   state, metrics = run(name, 2)
   assert bits(state) == bits(case(name).state)
   assert metrics['loss'] == 0
 
 
-@pytest.mark.parametrize('name', CASES)
+@each(CASES)
 def test_lowers_for_every_platform(name):
   """Cross-platform lowering needs no device."""
   held = case(name)
