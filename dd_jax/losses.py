@@ -109,8 +109,9 @@ def attention_map(activation: jax.Array, power: int = 4) -> jax.Array:
   attention = jnp.sum(jnp.abs(activation) ** power, -1)
   attention = attention.reshape(attention.shape[0], -1)
   length = jnp.sum(attention**2, -1, keepdims=True)
-  tiny = jnp.finfo(attention.dtype).tiny
-  return attention * jax.lax.rsqrt(jnp.maximum(length, tiny))
+  # The root's gradient, the third power of its value, must stay finite.
+  least = float(jnp.finfo(attention.dtype).tiny) ** 0.6
+  return attention * jax.lax.rsqrt(jnp.maximum(length, least))
 
 
 def _product(x: jax.Array, y: jax.Array) -> jax.Array:
