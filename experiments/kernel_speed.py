@@ -1,5 +1,6 @@
 """Benchmark cases of the convolutional kernels: time, memory, comparison."""
 
+import functools
 import resource
 import statistics
 import subprocess
@@ -79,7 +80,7 @@ def _milliseconds(
   pairs = counts[0] * counts[1]
   row: Row = {}
   for name, call in (('forward', forward), ('gradient', both)):
-    first, *others = _seconds(lambda call=call: call(support, targets))
+    first, *others = _seconds(functools.partial(call, support, targets))
     row[f'{name}_ms_per_pair'] = round(
       1e3 * statistics.median(others) / pairs, 3
     )
@@ -89,7 +90,7 @@ def _milliseconds(
 
 
 def _images(n: int, shape: tuple[int, int, int], seed: int) -> jax.Array:
-  dtype = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+  dtype = jnp.float64 if jax.config.read('jax_enable_x64') else jnp.float32
   x = np.random.default_rng(seed).normal(size=(n, *shape))
   return jnp.asarray(x, dtype)
 
@@ -111,7 +112,7 @@ def temporaries() -> Row:
     jax.ShapeDtypeStruct((n, *_COLOUR), jnp.float32) for n in (500, 5000)
   ]
   compiled = jax.jit(jax.value_and_grad(loss)).lower(*shapes).compile()
-  used = compiled.memory_analysis()
+  used: Any = compiled.memory_analysis()
   return {'temporary_mib': round(used.temp_size_in_bytes / 2**20)}
 
 

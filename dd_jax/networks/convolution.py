@@ -170,7 +170,8 @@ def _primitive(
 
   def batch(args: Any, dims: Any) -> tuple[jax.Array, int]:
     if folds and dims[1] is None:
-      return _folded(single, *args, dims[0])
+      a, b = args
+      return _folded(single, a, b, dims[0])
     return batched.bind(*_lead(args, dims)), 0
 
   def batch_again(args: Any, dims: Any) -> tuple[jax.Array, int]:

@@ -223,9 +223,7 @@ def initializers(name: str, fan_in: int) -> tuple[Initializer, Initializer]:
   if name == 'nngp':
     weight = nn.initializers.normal((2 / fan_in) ** 0.5)
     return weight, nn.initializers.normal(0.1)
-  raise UserError(
-    f"initializer={name!r}: allowed are 'torch', 'lecun', 'nngp'"
-  )
+  raise UserError(f"initializer={name!r}: allowed are 'torch', 'lecun', 'nngp'")
 
 
 class Dense(nn.Module):

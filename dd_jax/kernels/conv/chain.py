@@ -61,10 +61,10 @@ def chain(
 ) -> Chain:
   """Prepares a stage for its slices."""
   wrapped = extend(stage, q)
-  inverses = [
+  inverse_p, inverse_q = (
     tuple(_inverse(a) for a in part.deviations) for part in (p, wrapped)
-  ]
-  return Chain(stage, state, p, wrapped, *inverses, ntk)
+  )
+  return Chain(stage, state, p, wrapped, inverse_p, inverse_q, ntk)
 
 
 def extend(stage: Stage, part: Part) -> Part:
@@ -152,20 +152,22 @@ def _frames(c: Chain, at: Position) -> list[tuple[Slicewise, Frame]]:
   q, inverse_q = cut(c.stage, (c.q.deviations, c.inverse_q), at)
   rows = iter(zip(c.p.deviations, q, c.inverse_p, inverse_q, strict=True))
   none = (None,) * 4
-  return [
-    (
-      layer,
-      Frame(
-        materialised(at[1]),
-        masks,
-        *(next(rows) if layer.deviations else none),
-        c.ntk,
-        ahead=pick(edges[i + 2]),
-        back=pick(edges[i]),
-      ),
+  frames = []
+  for i, layer in enumerate(layers):
+    p, own_q, over_p, over_q = next(rows) if layer.deviations else none
+    frame = Frame(
+      materialised(at[1]),
+      masks,
+      p,
+      own_q,
+      over_p,
+      over_q,
+      c.ntk,
+      pick(edges[i + 2]),
+      pick(edges[i]),
     )
-    for i, layer in enumerate(layers)
-  ]
+    frames.append((layer, frame))
+  return frames
 
 
 def _masks(stage: Stage, at: Position, dtype: Any) -> tuple[jax.Array, ...]:

@@ -1,5 +1,6 @@
 """A whole network on a block of image pairs, its adjoint, and the variances."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -36,7 +37,8 @@ def side(plan: Plan, channels: tuple[jax.Array, ...]) -> Side:
     plan: of the images' shape.
     channels: of the images, `[h, w, lanes]` each.
   """
-  variance = sum(x * x for x in channels) / len(channels)
+  variance = functools.reduce(jnp.add, [x * x for x in channels])
+  variance /= len(channels)
   state, deviations = None, []
   for i, stage in enumerate(plan.stages):
     own, variance = _deviations(stage, variance)
@@ -93,7 +95,8 @@ def _own_kernel(
     return kernel(state, p, q), (state, p, q)
 
   def back(kept, g):  # type: ignore[no-untyped-def]
-    g_state, g_p, _ = stages.reverse(stage, *kept, g, sides=(True, False))
+    state, p, q = kept
+    g_state, g_p, _ = stages.reverse(stage, state, p, q, g, sides=(True, False))
     return g_state, g_p, None
 
   kernel.defvjp(keep, back)

@@ -7,6 +7,7 @@ slice and stores none.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -115,8 +116,8 @@ def reverse(
     for part, wanted in zip((p, c.q), sides, strict=True)
   )
   (sums_p, sums_q), g_state = lax.scan(body, zeros, _steps(stage))
-  g_p = _finished(sums_p, p) if sides[0] else None
-  g_q = _unextended(c, _finished(sums_q, c.q), q) if sides[1] else None
+  g_p = None if sums_p is None else _finished(sums_p, p)
+  g_q = None if sums_q is None else _unextended(c, _finished(sums_q, c.q), q)
   return g_state, g_p, g_q
 
 
@@ -178,9 +179,9 @@ def _narrowed(a: jax.Array, width: int) -> jax.Array:
 
 def _finished(sums: Part, like: Part) -> Part:
   """Ends the sums over lanes that share an image; the mean over channels."""
-  scale = Part(
-    tuple(1 / len(like.image) for _ in like.image),
-    tuple(1.0 for _ in like.deviations),
+  scale: Any = Part(
+    tuple(1 / len(like.image) for _ in like.image),  # type: ignore[misc]
+    tuple(1.0 for _ in like.deviations),  # type: ignore[misc]
   )
 
   def finish(s: jax.Array, a: jax.Array, c: float) -> jax.Array:

@@ -14,12 +14,14 @@ Cost: experts, 100 networks for 3/21/41 epochs (those that are read, of 50),
 the memory of one network per inner step here.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
 from dd_jax.types import UserError
 
-_SETTINGS = {
+_SETTINGS: dict[int, dict[str, Any]] = {
   1: {
     'method': {
       'inner_steps': 50,
