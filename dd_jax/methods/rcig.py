@@ -193,6 +193,129 @@ class Targets(NamedTuple):
   label: jax.Array
 
 
+class Optimum(NamedTuple):
+  """The inner optimum and what the outer loss needs of it.
+
+  Attributes:
+    tangent: the linearised network.
+    inner: the problem solved.
+    delta: its solution.
+    targets: the target batch.
+  """
+
+  tangent: Tangent
+  inner: Inner
+  delta: PyTree
+  targets: Targets
+
+
+class Problem(NamedTuple):
+  """What RCIG minimises, for any support set, batch and network.
+
+  Attributes:
+    network: the pool's learner.
+    ridge: lambda over the number of support images.
+    flip: adds the support set's mirror images to the inner problem.
+    margin: weight of the label-margin term.
+    iterations: of conjugate gradients.
+  """
+
+  network: Network
+  ridge: float
+  flip: bool
+  margin: float
+  iterations: int
+
+  def fit(self, tangent: Tangent, data: LabeledData, delta: PyTree) -> Fit:
+    """`fit` on what the inner problem is shown of the support set."""
+    return fit(tangent, self.shown(data), delta, self.strength(data))
+
+  def shown(self, data: LabeledData) -> LabeledData:
+    """The images of the inner problem."""
+    return with_flips(data) if self.flip else data
+
+  def strength(self, data: LabeledData) -> float:
+    """Lambda; mirror images do not count."""
+    return self.ridge * data.image.shape[0]
+
+  def outer(
+    self, tangent: Tangent, learned: Learned, delta: PyTree, targets: Targets
+  ) -> tuple[jax.Array, Metrics]:
+    """The outer loss at any `delta`."""
+    fitted = self.fit(tangent, learned.data, delta)
+    last_layer = jnp.matmul(fitted.features.T, fitted.dual, precision=_HIGHEST)
+    prediction = targets.logits + jnp.matmul(
+      targets.features, last_layer, precision=_HIGHEST
+    )
+    scale = jnp.exp(learned.extra['log_scale'])
+    error = jnp.mean(soft_cross_entropy(scale * prediction, targets.label))
+    gap = label_margin(learned.data.label, _MARGIN_CAP)
+    metrics = {
+      'batch_accuracy': accuracy(prediction, targets.label),
+      'label_margin': -gap,
+      'ridge_raised': fitted.raised,
+    }
+    return error + self.margin * gap, metrics
+
+  def optimum(
+    self, learned: Learned, batch: LabeledData, context: Context
+  ) -> Optimum:
+    """Solves the inner problem; nothing of it is differentiated."""
+    assert context.model is not None
+    tangent = linearised(self.network, context.model)
+    support = jax.lax.stop_gradient(self.shown(learned.data))
+    inner = inner_problem(
+      tangent, support.image, self.strength(learned.data), self.iterations
+    )
+    delta = inner.optimum(support.label)
+
+    def both(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+      features, push = tangent.at(image)
+      return features, push(delta)
+
+    features, logits = map_chunks(both, batch.image)
+    targets = Targets(features, logits, batch.label)
+    return Optimum(tangent, inner, delta, targets)
+
+  def loss(
+    self, learned: Learned, batch: LabeledData, context: Context
+  ) -> tuple[jax.Array, Metrics]:
+    """The outer loss at the inner optimum."""
+    best = self.optimum(learned, batch, context)
+    return self.outer(best.tangent, learned, best.delta, best.targets)
+
+  def gradients(
+    self,
+    decode: Decode,
+    params: PyTree,
+    batch: LabeledData,
+    context: Context,
+  ) -> tuple[tuple[jax.Array, Metrics], PyTree, PyTree]:
+    """`((value, metrics), direct gradient, implicit gradient)`."""
+    tangent, inner, delta, targets = self.optimum(
+      decode(params), batch, context
+    )
+
+    def outer(
+      params: PyTree, delta: PyTree, logits: jax.Array
+    ) -> tuple[jax.Array, Metrics]:
+      seen = targets._replace(logits=logits)
+      return self.outer(tangent, decode(params), delta, seen)
+
+    differentiate = jax.value_and_grad(outer, (0, 1, 2), has_aux=True)
+    found, (direct, g, cotangent) = differentiate(params, delta, targets.logits)
+    through_targets = sum_chunks(
+      lambda x: tangent.pull(*x), (batch.image, cotangent)
+    )
+    v = inner.inverse_hessian(optax.tree.add(g, through_targets))
+
+    def pairing(params: PyTree) -> jax.Array:
+      fitted = self.fit(tangent, decode(params).data, delta)
+      return jnp.vdot(fitted.push(v), fitted.dual)
+
+    return found, direct, jax.grad(pairing)(params)
+
+
 def rcig(
   parameterization: Parameterization,
   network: Network,
@@ -239,54 +362,7 @@ def rcig(
     UserError: a number out of range.
   """
   _check(iterations, average)
-
-  def strength(data: LabeledData) -> float:
-    return ridge.value * data.image.shape[0]
-
-  def shown(data: LabeledData) -> LabeledData:
-    return with_flips(data) if flip else data
-
-  def outer(
-    tangent: Tangent, learned: Learned, delta: PyTree, targets: Targets
-  ) -> tuple[jax.Array, Metrics]:
-    lam = strength(learned.data)
-    fitted = fit(tangent, shown(learned.data), delta, lam)
-    last_layer = jnp.matmul(fitted.features.T, fitted.dual, precision=_HIGHEST)
-    prediction = targets.logits + jnp.matmul(
-      targets.features, last_layer, precision=_HIGHEST
-    )
-    scale = jnp.exp(learned.extra['log_scale'])
-    error = jnp.mean(soft_cross_entropy(scale * prediction, targets.label))
-    gap = label_margin(learned.data.label, _MARGIN_CAP)
-    metrics = {
-      'batch_accuracy': accuracy(prediction, targets.label),
-      'label_margin': -gap,
-      'ridge_raised': fitted.raised,
-    }
-    return error + margin * gap, metrics
-
-  def optimum(
-    learned: Learned, batch: LabeledData, context: Context
-  ) -> tuple[Tangent, Inner, PyTree, Targets]:
-    assert context.model is not None
-    tangent = linearised(network, context.model)
-    support = jax.lax.stop_gradient(shown(learned.data))
-    lam = strength(learned.data)
-    inner = inner_problem(tangent, support.image, lam, iterations)
-    delta = inner.optimum(support.label)
-
-    def both(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-      features, push = tangent.at(image)
-      return features, push(delta)
-
-    features, logits = map_chunks(both, batch.image)
-    return tangent, inner, delta, Targets(features, logits, batch.label)
-
-  def loss(
-    learned: Learned, batch: LabeledData, context: Context
-  ) -> tuple[jax.Array, Metrics]:
-    tangent, _, delta, targets = optimum(learned, batch, context)
-    return outer(tangent, learned, delta, targets)
+  problem = Problem(network, ridge.value, flip, margin, iterations)
 
   def gradient(
     loss: Loss,
@@ -296,29 +372,10 @@ def rcig(
     context: Context,
   ) -> tuple[tuple[jax.Array, Metrics], PyTree]:
     del loss  # the same, in the pieces that both gradients need
-    tangent, inner, delta, targets = optimum(decode(params), batch, context)
-
-    def objective(
-      params: PyTree, delta: PyTree, logits: jax.Array
-    ) -> tuple[jax.Array, Metrics]:
-      seen = targets._replace(logits=logits)
-      return outer(tangent, decode(params), delta, seen)
-
-    differentiate = jax.value_and_grad(objective, (0, 1, 2), has_aux=True)
-    (value, metrics), (direct, g, cotangent) = differentiate(
-      params, delta, targets.logits
+    (value, metrics), direct, indirect = problem.gradients(
+      decode, params, batch, context
     )
-    through_targets = sum_chunks(
-      lambda x: tangent.pull(*x), (batch.image, cotangent)
-    )
-    v = inner.inverse_hessian(optax.tree.add(g, through_targets))
-
-    def pairing(params: PyTree) -> jax.Array:
-      data = decode(params).data
-      fitted = fit(tangent, shown(data), delta, strength(data))
-      return jnp.vdot(fitted.push(v), fitted.dual)
-
-    change, share = _combined(direct, jax.grad(pairing)(params), implicit)
+    change, share = _combined(direct, indirect, implicit)
     assert context.model is not None
     age = context.model.age
     metrics = {**metrics, 'implicit_share': share, 'model_age': age}
@@ -340,7 +397,7 @@ def rcig(
     from_loss(
       parameterization,
       optimizer,
-      loss,
+      problem.loss,
       sample=sample,
       extra={'log_scale': jnp.zeros(())},
       extra_optimizer=optax.adabelief(temperature_rate),
