@@ -24,14 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
-def pytest_cmdline_main(config: pytest.Config) -> None:
-  """Processes share the tests out by group: see `contract_test.each`."""
-  if getattr(config.option, 'dist', 'no') == 'load':
-    config.option.dist = 'loadgroup'
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-  """Tests of a group follow one another, so that what they share can go."""
+  """Tests of a group follow one another: what they share is made once.
+
+  Processes are given neighbours, so that this holds in each of them too.
+  """
   place: dict[str, int] = {}
   for i, item in enumerate(items):
     place.setdefault(_group(item), i)
@@ -40,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _group(item: pytest.Item) -> str:
   marker = item.get_closest_marker('xdist_group')
-  return marker.args[0] if marker else item.nodeid.split('@')[0]
+  return marker.args[0] if marker else item.nodeid
 
 
 @pytest.fixture(scope='session')
