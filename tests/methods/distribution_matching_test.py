@@ -356,9 +356,8 @@ def test_datadam_leaves_the_last_block_out():
 
 def queue_of(**settings):
   sizes = {'queue_size': 5, 'queue_start': 4, 'queue_interval': 3}
-  return make(
-    idm, convnet(), train_steps=2, train_batch_size=6, **{**sizes, **settings}
-  )
+  sizes |= {'train_steps': 2, 'train_batch_size': 6}
+  return make(idm, convnet(), **{**sizes, **settings})
 
 
 def kernels(models):
@@ -436,10 +435,11 @@ def test_the_class_term_is_weighted_by_accuracy_in_percent():
       members=members._replace(aux=jnp.full_like(members.aux, accuracy))
     )
   )
-  loss = lambda m, s: float(jax.jit(m.update)(KEY, STEP, s, batch)[1]['loss'])
-  base = loss(plain, knows(1.0))
-  assert loss(method, knows(0.0)) == pytest.approx(base, rel=1e-5)
-  half, full = (loss(method, knows(a)) - base for a in (0.5, 1.0))
+  update = jax.jit(method.update)
+  loss = lambda update, s: float(update(KEY, STEP, s, batch)[1]['loss'])
+  base = loss(jax.jit(plain.update), knows(1.0))
+  assert loss(update, knows(0.0)) == pytest.approx(base, rel=1e-5)
+  half, full = (loss(update, knows(a)) - base for a in (0.5, 1.0))
   assert full == pytest.approx(2 * half, rel=1e-3)
   # An untrained network of 3 classes: about log 3 for each of 3 classes.
   assert full == pytest.approx(0.25 * 100 * 3 * np.log(3), rel=0.3)
