@@ -116,11 +116,6 @@ METHODS: dict[str, Method] = {
     gradient_matching.IDC_RECIPE,
     'gradients of networks in training on real data (arXiv 2205.14959)',
   ),
-  'datm': Method(
-    datm.datm,
-    datm.RECIPE,
-    'trajectory matching, difficulty and soft labels (arXiv 2310.05773)',
-  ),
   'dm': Method(
     distribution_matching.dm,
     distribution_matching.RECIPE,
@@ -141,9 +136,7 @@ METHODS: dict[str, Method] = {
     distribution_matching.IDM_RECIPE,
     'matching on partly trained networks (arXiv 2307.09742)',
   ),
-  'cafe': Method(
-    cafe.cafe, cafe.RECIPE, 'aligned features (arXiv 2203.01531)'
-  ),
+  'cafe': Method(cafe.cafe, cafe.RECIPE, 'aligned features (arXiv 2203.01531)'),
   'mtt': Method(
     trajectory_matching.mtt,
     trajectory_matching.RECIPE,
@@ -158,6 +151,11 @@ METHODS: dict[str, Method] = {
     trajectory_matching.ftd,
     trajectory_matching.FTD_RECIPE,
     'trajectory matching, flat experts (arXiv 2211.11004)',
+  ),
+  'datm': Method(
+    datm.datm,
+    datm.RECIPE,
+    'trajectory matching, difficulty and soft labels (arXiv 2310.05773)',
   ),
 } | {
   name: Method(

@@ -1,6 +1,8 @@
 """RCIG on MNIST, sized for a CPU: a pool of narrow networks, fewer steps.
 
     python -m experiments.distill --dataset=mnist --method=rcig --ipc=1
+
+Published, with the full recipe: 94.7 % (arXiv 2302.06755).
 """
 
 from ml_collections import ConfigDict
