@@ -55,10 +55,11 @@ def test_any_module_becomes_a_network():
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_every_named_network_maps_images_to_logits_in_float32(name):
-  network = NETWORKS[name]((8, 8, 1), 4, width=4)
+  side, size = (28, {}) if name == 'lenet' else (8, {'width': 4})
+  network = NETWORKS[name]((side, side, 1), 4, **size)
   variables = jax.jit(network.init)(jax.random.key(0))
   apply = jax.jit(network.apply, static_argnames='train')
-  out, new = apply(variables, image(3, 8, 8, 1), train=True)
+  out, new = apply(variables, image(3, side, side, 1), train=True)
   assert out.logits.shape == (3, 4) and out.features.shape[0] == 3
   leaves = jax.tree.leaves((variables, new, out))
   assert {a.dtype for a in leaves} == {jnp.dtype('float32')}
