@@ -71,6 +71,7 @@ def config(name='kip', **changes):
     recipe.update(found, matching())
   if name in UNROLLED:  # four steps lead nowhere from noise
     recipe.update(found, {'parameterization': {'start': 'real'}})
+    recipe.update(found, {'preprocessing': 'standardise'})
     recipe.update(found, {'optimizer': {'learning_rate': 1e-3}})
   if name == 'datadam':  # which reads a map before the last
     recipe.update(found, {'network': {'depth': 2}})
