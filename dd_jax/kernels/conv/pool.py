@@ -104,7 +104,7 @@ def _relayout(a: jax.Array, place: int, have: Axis, want: Axis) -> jax.Array:
   return jnp.where((p + d < want.size).reshape(shape), direct, around)
 
 
-def unpooled(stage: Stage, g: jax.Array) -> Callable[[Position], jax.Array]:
+def unpooled(stage: Stage, g: jax.Array) -> Callable[..., jax.Array]:
   """The adjoint of pooling and handing over.
 
   Args:
@@ -112,7 +112,7 @@ def unpooled(stage: Stage, g: jax.Array) -> Callable[[Position], jax.Array]:
     g: cotangent `[offsets, h // 2, w // 2, lanes]` of what the stage delivers.
 
   Returns:
-    `position -> [h, w, lanes]`, to be called within a materialised step.
+    `(run, position) -> [h, w, lanes]`, with `run` from `chain.materialised`.
   """
   half = (stage.y.size // 2, stage.x.size // 2)
   wide = lambda axes: tuple(len(a.offsets) for a in axes)
@@ -128,11 +128,11 @@ def unpooled(stage: Stage, g: jax.Array) -> Callable[[Position], jax.Array]:
   rows, columns = (_fed(a) for a in (stage.y, stage.x))
   crop = (stage.y.size % 2, stage.x.size % 2)
 
-  def slice_of(at: Position) -> jax.Array:
-    zero = jnp.int32(0)
+  def expand(g: jax.Array, y: Position, x: Position) -> jax.Array:
+    zero = jnp.zeros_like(y[0])
     pick = lambda i, j: lax.dynamic_slice(
       g,
-      (rows[i][at[0]], columns[j][at[1]], zero, zero, zero),
+      (y[i], x[j], zero, zero, zero),
       (1, 1, *g.shape[2:]),
       allow_negative_indices=False,
     )[0, 0]
@@ -140,6 +140,12 @@ def unpooled(stage: Stage, g: jax.Array) -> Callable[[Position], jax.Array]:
     full = jnp.stack(lines, 1).reshape(2 * half[0], 2 * half[1], -1)
     padded = jnp.pad(full, ((0, crop[0]), (0, crop[1]), (0, 0)))
     return padded * (1 / 16)
+
+  def slice_of(run: Callable[..., jax.Array], at: Position) -> jax.Array:
+    # Looked up out here: XLA would do so again for every entry.
+    y = rows[0][at[0]], rows[1][at[0]]
+    x = columns[0][at[1]], columns[1][at[1]]
+    return run(expand, g, y, x)
 
   return slice_of
 

@@ -30,6 +30,7 @@ from dd_jax.kernels.conv.plan import Stage
 from dd_jax.kernels.conv.pool import hand_over, pooled, unpooled
 
 _VECTOR = 16  # sums over lanes keep so many partial ones, until the end
+_MOST_PARTS = 8  # that are added up one by one
 
 
 def forward(
@@ -100,7 +101,7 @@ def reverse(
   def body(sums: tuple, k: jax.Array) -> tuple[tuple, Slice | None]:
     at, run = _position(stage, k), materialised(k)
     _, saved = advance(c, at)
-    cotangent = jax.tree.map(lambda f: run(f, at), undo)
+    cotangent = jax.tree.map(lambda f: f(run, at), undo)
     cotangent, turns = retreat(c, saved, cotangent, at)
     images = (cotangent.nngp,) * len(p.image)
     terms = Part(images, turns)
@@ -121,12 +122,16 @@ def reverse(
   return g_state, g_p, g_q
 
 
-def _undone(stage: Stage, g: Slice) -> Slice:
-  """Functions `position -> cotangent of a slice`, in place of arrays."""
+def _undone(stage: Stage, g: Slice) -> Any:
+  """Functions `(run, position) -> cotangent of a slice`, for arrays."""
   if stage.pooled:
     return jax.tree.map(lambda a: unpooled(stage, a), g)
   shape = (stage.y.size, stage.x.size, g.nngp.shape[-1])
-  return jax.tree.map(lambda a: lambda at: jnp.broadcast_to(a[0], shape), g)
+
+  def spread(a: jax.Array) -> Callable[..., jax.Array]:
+    return lambda run, at: run(lambda a: jnp.broadcast_to(a[0], shape), a)
+
+  return jax.tree.map(spread, g)
 
 
 def _steps(stage: Stage) -> jax.Array:
@@ -172,9 +177,12 @@ def _add_at(
 
 
 def _narrowed(a: jax.Array, width: int) -> jax.Array:
-  if a.shape[-1] == width:
-    return a
-  return a.reshape(*a.shape[:-1], -1, width).sum(-2)
+  """Sums lanes that are `width` apart."""
+  parts = a.shape[-1] // width
+  if parts > _MOST_PARTS:
+    return a.reshape(*a.shape[:-1], parts, width).sum(-2)
+  # XLA hands a reduction to a library on a CPU, which is far slower here.
+  return sum(jnp.split(a, parts, axis=-1)[1:], a[..., :width])
 
 
 def _finished(sums: Part, like: Part) -> Part:
