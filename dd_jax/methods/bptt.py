@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dd_jax.checks import check_least
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
@@ -399,9 +400,7 @@ def check_settings(
   check_plan(plan, PLANS if memory is None else (*PLANS, 'auto'))
   if memory is not None and not memory > 0:
     raise UserError(f'memory={memory}: must be above 0 (GiB)')
-  for name, value in counts.items():
-    if value < 1:
-      raise UserError(f'{name}={value}: allowed are 1 and more')
+  check_least(1, **counts)
 
 
 BPTT_RECIPE = {

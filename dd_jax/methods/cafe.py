@@ -25,8 +25,9 @@ import optax
 
 from dd_jax import losses
 from dd_jax.augment import DSA
+from dd_jax.checks import check_least
 from dd_jax.distiller import Context, Distiller, Learned
-from dd_jax.methods.distribution_matching import View, check_least, matching
+from dd_jax.methods.distribution_matching import View, matching
 from dd_jax.models import renewed
 from dd_jax.networks import Network
 from dd_jax.networks.network import Outputs
@@ -259,11 +260,8 @@ def _check(
   inner_cap: int,
   inner_batch_size: int,
 ) -> None:
-  check_least(
-    readings=(readings, 2),
-    reading_size=(reading_size, 1),
-    inner_batch_size=(inner_batch_size, 1),
-  )
+  check_least(2, readings=readings)
+  check_least(1, reading_size=reading_size, inner_batch_size=inner_batch_size)
   for name, cap in (('outer_cap', outer_cap), ('inner_cap', inner_cap)):
     if cap < readings:
       raise UserError(

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dd_jax.checks import check_positive
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
@@ -60,8 +61,7 @@ def dd(
     UserError: a setting out of range.
   """
   check_settings(plan, batches=batches, epochs=epochs, networks=networks)
-  if not step_size > 0:
-    raise UserError(f'step_size={step_size}: must be above 0')
+  check_positive(step_size=step_size)
 
   def loss(
     learned: Learned, batch: LabeledData, context: Context

@@ -24,6 +24,7 @@ import optax
 
 from dd_jax import losses
 from dd_jax.augment import DSA
+from dd_jax.checks import check_least
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
@@ -103,7 +104,7 @@ def matching(
       without any, or a support set that is not class by class or does not
       depend on what is learned.
   """
-  check_least(batch_size=(batch_size, 1))
+  check_least(1, batch_size=batch_size)
 
   def loss(
     learned: Learned, batch: LabeledData, context: Context
@@ -234,13 +235,6 @@ def _by_class(view: View, shape: tuple[int, ...]) -> View:
   return View(jax.tree.map(lambda a: a.mean(1), view.mean), view.each)
 
 
-def check_least(**values: tuple[float, float]) -> None:
-  """Refuses a setting, given as `name=(value, least)`, that is too small."""
-  for name, (value, least) in values.items():
-    if value < least:
-      raise UserError(f'{name}={value}: allowed are {least} and more')
-
-
 def check_matchable(
   parameterization: Parameterization, state: State, classes: int
 ) -> None:
@@ -333,7 +327,7 @@ def m3d(
     raise UserError(
       f'discrepancy={discrepancy!r}: allowed are {", ".join(distances)}'
     )
-  check_least(network_steps=(network_steps, 1), frequencies=(frequencies, 1))
+  check_least(1, network_steps=network_steps, frequencies=frequencies)
 
   def distance(real: View, synthetic: View, context: Context) -> jax.Array:
     keys = jax.random.split(context.key, len(real.each))
@@ -380,7 +374,7 @@ def datadam(
     attention_weight: of the maps' distance.
     embedding_weight: of the embeddings' distance: 100 times the paper's 0.01.
   """
-  check_least(power=(power, 1))
+  check_least(1, power=power)
 
   def look(out: Outputs) -> View:
     maps = [losses.attention_map(tap, power) for tap in early_maps(out)]
@@ -473,9 +467,8 @@ def idm(
       weight decay 5e-4.
   """
   inner = inner_optimizer or _member_sgd()
-  check_least(
-    train_steps=(train_steps, 0), train_batch_size=(train_batch_size, 1)
-  )
+  check_least(0, train_steps=train_steps)
+  check_least(1, train_batch_size=train_batch_size)
 
   def distance(real: View, synthetic: View, context: Context) -> jax.Array:
     logits = synthetic.each

@@ -23,6 +23,7 @@ import numpy as np
 import optax
 
 from dd_jax import augment as transforms
+from dd_jax.checks import check_least
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
@@ -149,7 +150,7 @@ def gradient_matching(
   _check_name('level', level, _LEVELS)
   rows = loops(ipc, table)
   outer, inner = outer_steps or rows[0], inner_epochs or rows[1]
-  _check_counts(batch_size=batch_size, outer_steps=outer, inner_epochs=inner)
+  check_least(1, batch_size=batch_size, outer_steps=outer, inner_epochs=inner)
   matcher = _matcher(network, distance, matched, augment)
   inner_optimizer = inner_optimizer or optax.sgd(0.01)
   one_step = _cross_entropy_step(network, inner_optimizer)
@@ -265,8 +266,8 @@ def idc(
   Raises:
     UserError: a setting is unknown or out of range.
   """
-  _check_counts(
-    batch_size=batch_size, inner_steps=inner_steps, train_size=train_size
+  check_least(
+    1, batch_size=batch_size, inner_steps=inner_steps, train_size=train_size
   )
   if not 0 <= cutmix <= 1:
     raise UserError(f'cutmix={cutmix}: allowed are 0 to 1')
@@ -513,12 +514,6 @@ def _each_class(function: Callable[..., T], *args: PyTree) -> T:
 def _check_name(field: str, name: str, allowed: Collection[str]) -> None:
   if name not in allowed:
     raise UserError(f'{field}={name!r}: allowed are {str(list(allowed))[1:-1]}')
-
-
-def _check_counts(**counts: int) -> None:
-  for field, value in counts.items():
-    if value < 1:
-      raise UserError(f'{field}={value}: allowed are 1 and more')
 
 
 _SHARED_RECIPE = {

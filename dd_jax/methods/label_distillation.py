@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dd_jax.checks import check_least, check_positive
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State, fresh_buffers
@@ -42,7 +43,6 @@ from dd_jax.types import (
   LabeledData,
   Metrics,
   PyTree,
-  UserError,
 )
 
 _KEPT = 3  # ages whose mean a learner is to reach
@@ -100,8 +100,7 @@ def label_distillation(
   Raises:
     UserError: a setting out of range.
   """
-  if not inner_step_size > 0:
-    raise UserError(f'inner_step_size={inner_step_size}: must be above 0')
+  check_positive(inner_step_size=inner_step_size)
   sgd = optax.sgd(inner_step_size)
 
   def outer(
@@ -162,8 +161,7 @@ def label_distillation_ridge(
   Raises:
     UserError: a setting out of range.
   """
-  if not ridge > 0:
-    raise UserError(f'ridge={ridge}: must be above 0')
+  check_positive(ridge=ridge)
 
   def features(model: Model, image: jax.Array) -> jax.Array:
     phi = network.apply(model.variables, image)[0].features
@@ -205,9 +203,7 @@ def _distiller(
 ) -> Distiller:
   """Either variant; `sizes` are real batch, inner batch and gap."""
   batch_size, inner_size, gap = sizes
-  for name, value in zip(('inner_batch_size', 'gap'), sizes[1:], strict=True):
-    if value < 1:
-      raise UserError(f'{name}={value}: allowed are 1 and more')
+  check_least(1, inner_batch_size=inner_size, gap=gap)
   transform = optax.partition(optimizers, {'data': 'data', 'extra': 'extra'})
 
   def init(key: Key, source: Source) -> State:

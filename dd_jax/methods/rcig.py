@@ -34,6 +34,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dd_jax.checks import check_least
 from dd_jax.data import sampling
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
@@ -430,10 +431,9 @@ def _combined(
 
 
 def _check(iterations: int, average: float) -> None:
-  if iterations < 1:
-    raise UserError(f'method.iterations={iterations}: allowed are 1 and more')
+  check_least(1, iterations=iterations)
   if not 0 <= average < 1:
-    raise UserError(f'method.average={average}: allowed are 0 to below 1')
+    raise UserError(f'average={average}: allowed are 0 to below 1')
 
 
 RECIPE = {

@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dd_jax.checks import check_least, check_positive
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
   Context,
@@ -436,23 +437,19 @@ def _with_last_labels(base: Distiller, network: Network) -> Distiller:
 
 def _check(student: Student, draw: Draw, rate: StepSize) -> None:
   check_plan(student.plan, PLANS)
-  least = {
-    'inner_steps': student.num_steps,
-    'expert_epochs': draw.length,
-    'segments': draw.segments,
-  }
-  for name, value in least.items():
-    if value < 1:
-      raise UserError(f'{name}={value}: allowed are 1 and more')
+  check_least(
+    1,
+    inner_steps=student.num_steps,
+    expert_epochs=draw.length,
+    segments=draw.segments,
+  )
   if not draw.first < draw.stop(jnp.int32(0)):
     raise UserError(
       f'max_start={draw.stop(jnp.int32(0))}: must be above {draw.first}, the '
       'first start'
     )
-  if not rate.start > 0:
-    raise UserError(f'step_size={rate.start}: must be above 0')
-  if rate.rate < 0:
-    raise UserError(f'step_size_rate={rate.rate}: must not be below 0')
+  check_positive(step_size=rate.start)
+  check_least(0, step_size_rate=rate.rate)
 
 
 RECIPE: dict[str, Any] = {

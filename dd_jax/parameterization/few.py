@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_least
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
@@ -41,8 +42,7 @@ def few(
     raise UserError(
       "labels='fixed': fewer images than classes need learned ones"
     )
-  if images < 1:
-    raise UserError(f'images={images}: allowed are 1 and more')
+  check_least(1, images=images)
 
   def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
     if images > source.num_classes:

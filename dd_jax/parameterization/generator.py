@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_least
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.networks.layers import Conv, Dense
@@ -17,7 +18,7 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.parameterization.labels import Images, labelled, make_labels
 from dd_jax.parameterization.resize import resize
 from dd_jax.parameterization.storage import budget_of
-from dd_jax.types import Key, PyTree, UserError
+from dd_jax.types import Key, PyTree
 
 
 class Generator(nn.Module):
@@ -73,8 +74,7 @@ def generator(
   Raises:
     UserError: the budget has no room for the weights.
   """
-  if width < 1 or size < 1:
-    raise UserError(f'width={width}, size={size}: allowed are 1 and more')
+  check_least(1, width=width, size=size)
   module = Generator(image_shape, width)
   target = make_labels(labels, label_rule, encoding)
   code = jax.ShapeDtypeStruct((1, size + num_classes), jnp.float32)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from dd_jax.checks import check_least
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
@@ -62,9 +63,7 @@ def memory(
   target = make_labels(labels, label_rule, encoding)
   if first not in ('svd', 'xavier'):
     raise UserError(f"first={first!r}: allowed are 'svd', 'xavier'")
-  if bases < 1 or downsample < 1:
-    name, value = ('bases', bases) if bases < 1 else ('downsample', downsample)
-    raise UserError(f'{name}={value}: allowed are 1 and more')
+  check_least(1, bases=bases, downsample=downsample)
   h, w, c = image_shape
   shape = (bases, -(-h // downsample), -(-w // downsample), c)
   room = budget_of(ipc, image_shape, num_classes, target).room(

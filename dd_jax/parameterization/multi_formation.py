@@ -7,6 +7,7 @@ tiles, and each is enlarged to the full size.
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_least
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
@@ -54,8 +55,7 @@ def multi_formation(
       f'{image_shape[0]}x{image_shape[1]}'
     )
   target = make_labels(labels, label_rule, encoding)
-  if ipc < 1:
-    raise UserError(f'ipc={ipc}: allowed are 1 and more')
+  check_least(1, ipc=ipc)
   images = images_of(mosaic(plenty(start), factor), ipc)
   stored = labelled(images, num_classes, ipc, target)
   return formation(stored, factor)._replace(note=_note(image_shape, factor))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_least
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import DERIVED, Parameterization
@@ -36,8 +37,7 @@ def pixels(
     UserError: for an unknown `labels`, or where nothing is learned.
   """
   target = make_labels(labels, label_rule, encoding)
-  if ipc < 1:
-    raise UserError(f'ipc={ipc}: allowed are 1 and more')
+  check_least(1, ipc=ipc)
   if not (target.learned or learn_images):
     raise UserError("learn_images=False with labels='fixed' learns nothing")
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.cluster import KMeans
 
+from dd_jax.checks import check_least
 from dd_jax.data.source import Source
 from dd_jax.kernels.feature_map import (
   add_equations,
@@ -222,8 +223,7 @@ def take_images(source: Source, indices: np.ndarray) -> jax.Array:
 def check_counts(source: Source, ipc: int) -> None:
   """Refuses a class with fewer examples than are asked for."""
   count = np.asarray(source.class_count)
-  if ipc < 1:
-    raise UserError(f'ipc={ipc}: allowed are 1 and more')
+  check_least(1, ipc=ipc)
   if count.min() < ipc:
     raise UserError(
       f'ipc={ipc}: class {int(count.argmin())} has only {int(count.min())} '

@@ -8,6 +8,7 @@ needs counts: bases, decoder weights, masks.
 import math
 from typing import NamedTuple
 
+from dd_jax.checks import check_least
 from dd_jax.parameterization.labels import Labels
 from dd_jax.types import UserError
 
@@ -76,8 +77,7 @@ def budget_of(
   Raises:
     UserError: `ipc` is below 1.
   """
-  if ipc < 1:
-    raise UserError(f'ipc={ipc}: allowed are 1 and more')
+  check_least(1, ipc=ipc)
   label = labels.numbers(num_classes)
   numbers = num_classes * ipc * (math.prod(image_shape) + label)
   return Budget(numbers, label, num_classes, ipc)

@@ -238,8 +238,8 @@ def test_network_is_initialised_as_published():
 @pytest.mark.parametrize(
   'settings, words',
   [
-    ({'loss': 'mse'}, "method.loss='mse'"),
-    ({'networks': 0}, 'method.networks=0'),
+    ({'loss': 'mse'}, "loss='mse'"),
+    ({'networks': 0}, 'networks=0'),
     ({'transform_rate': -1.0}, 'method.transform_rate=-1.0'),
   ],
 )
