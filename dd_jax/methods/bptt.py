@@ -414,7 +414,7 @@ BPTT_RECIPE = {
 
 RAT_RECIPE = {
   'preprocessing': 'kip',
-  'parameterization': {'start': 'unit_noise'},
+  'parameterization': {'start': 'unit_noise', 'labels': 'nonnegative'},
   'optimizer': {'name': 'adam', 'learning_rate': 1e-3},
   'inner_optimizer': {'name': 'smooth_adam', 'learning_rate': 1e-3},
   'num_steps': 60_000,

@@ -29,7 +29,7 @@ def few(
   Args:
     images: at most the number of classes.
     start: what the images start from.
-    labels: 'free', 'simplex' or 'logits', see `pixels`.
+    labels: any but 'fixed', see `pixels`.
     encoding: of the labels, from where 'free' ones start; by default one-hot.
     label_rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
 

@@ -1,5 +1,6 @@
-"""Labels of a support set: fixed, or learned in one of three ways."""
+"""Labels of a support set: fixed, or learned in one of four ways."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,16 +14,18 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 _LOGIT_SCALE = 5.0
-_ALLOWED = ('fixed', 'free', 'simplex', 'logits')
+_ALLOWED = ('fixed', 'free', 'nonnegative', 'simplex', 'logits')
 
 
 class Labels(NamedTuple):
   """How labels are stored, and what a learner sees of them.
 
   Attributes:
-    mode: 'fixed' (the class); 'free' (any numbers, starting there); 'simplex'
-      (the nearest point of the probability simplex to what is learned) or
-      'logits' (its softmax).
+    mode: 'fixed' (the class); 'free' (any numbers, starting there);
+      'nonnegative' (what is learned, 0 where it is below 0: a cross-entropy
+      has no lower bound under a negative label, and training on it may
+      explode); 'simplex' (the nearest point of the probability simplex to what
+      is learned) or 'logits' (its softmax).
     rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
     encoding: of the labels, from where 'free' ones start; by default one-hot.
   """
@@ -44,13 +47,13 @@ class Labels(NamedTuple):
     """What learned labels start from: `[n, k]`."""
     if self.mode == 'logits':
       return _LOGIT_SCALE * one_hot
-    return one_hot if self.mode == 'simplex' else self.encode(one_hot)
+    return self.encode(one_hot) if self.mode == 'free' else one_hot
 
   def decode(self, label: jax.Array) -> jax.Array:
     """Learned labels as a learner sees them: `[n, k]`."""
-    if self.mode == 'logits':
-      return self.encode(jax.nn.softmax(label))
-    return self.encode(_projected(label)) if self.mode == 'simplex' else label
+    if self.mode == 'free':
+      return label
+    return self.encode(_SEEN[self.mode](label))
 
   def encode(self, one_hot: jax.Array) -> jax.Array:
     """Encodes and scales `[n, k]`."""
@@ -107,11 +110,21 @@ def labelled(
   return Parameterization(init, decode)
 
 
-def _projected(label: jax.Array) -> jax.Array:
-  """The nearest points of the simplex; the gradient passes straight through.
+def _projected(
+  nearest: Callable[[jax.Array], jax.Array], label: jax.Array
+) -> jax.Array:
+  """`nearest(label)`; the gradient passes straight through.
 
-  A lazily projected step: the projection's own gradient is zero at a corner,
-  where every label starts.
+  A lazily projected step: the projection's own gradient is zero where a label
+  is clipped, and for the simplex in every corner, where labels start.
   """
-  nearest = jax.vmap(optax.projections.projection_simplex)(label)
-  return label + jax.lax.stop_gradient(nearest - label)
+  return label + jax.lax.stop_gradient(nearest(label) - label)
+
+
+_SEEN = {
+  'nonnegative': functools.partial(_projected, jax.nn.relu),
+  'simplex': functools.partial(
+    _projected, jax.vmap(optax.projections.projection_simplex)
+  ),
+  'logits': jax.nn.softmax,
+}

@@ -26,9 +26,10 @@ def pixels(
   Args:
     ipc: images per class.
     start: what the images start from.
-    labels: 'fixed' (the class); 'free' (any numbers, starting there); 'simplex'
-      (the nearest point of the probability simplex to what is learned) or
-      'logits' (its softmax).
+    labels: 'fixed' (the class); 'free' (any numbers, starting there);
+      'nonnegative', 'simplex' (the nearest such point to what is learned) or
+      'logits' (its softmax). A cross-entropy has no lower bound under a label
+      below 0.
     learn_images: False learns the labels only.
     encoding: of the labels, from where 'free' ones start; by default one-hot.
     label_rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).

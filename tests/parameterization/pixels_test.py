@@ -15,7 +15,7 @@ from dd_jax.types import UserError
 KEY = jax.random.key(0)
 CLASSES, IPC, SHAPE = 3, 2, (2, 2, 1)
 ONE_HOT = np.repeat(np.eye(CLASSES), IPC, 0)
-LABELS = ('free', 'simplex', 'logits', 'fixed')
+LABELS = ('free', 'nonnegative', 'simplex', 'logits', 'fixed')
 
 
 def source():
@@ -87,6 +87,13 @@ def test_labels_stay_on_the_simplex(labels):
   assert decoded.min() >= 0
 
 
+def test_labels_below_zero_are_zero():
+  made, params, constants = started(labels='nonnegative')
+  label = np.random.default_rng(0).normal(size=ONE_HOT.shape)
+  decoded = made.decode({**params, 'label': jnp.asarray(label)}, constants)
+  np.testing.assert_allclose(decoded.label, np.maximum(label, 0), atol=1e-6)
+
+
 def test_simplex_is_the_nearest_point():
   """No other point of the simplex is nearer to what is learned."""
   made, params, constants = started(labels='simplex')
@@ -97,7 +104,7 @@ def test_simplex_is_the_nearest_point():
     assert np.all(gap <= np.sum((label - point) ** 2, 1) + 1e-6)
 
 
-@pytest.mark.parametrize('labels', ['free', 'simplex', 'logits'])
+@pytest.mark.parametrize('labels', ['free', 'nonnegative', 'simplex', 'logits'])
 def test_gradient_reaches_the_first_labels(labels):
   """Also at a corner of the simplex, where every label starts."""
   made, params, constants = started(labels=labels)
