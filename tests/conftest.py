@@ -40,6 +40,13 @@ def _group(item: pytest.Item) -> str:
   return marker.args[0] if marker else item.nodeid
 
 
+@pytest.fixture(scope='module', autouse=True)
+def _forget() -> Iterator[None]:
+  """Programs of a module are let go of: all together they take gigabytes."""
+  yield
+  jax.clear_caches()
+
+
 @pytest.fixture(scope='session')
 def real_data() -> Callable[[str], dict[str, np.ndarray]]:
   """`real_data('mnist')`: `x_train, y_train, x_test, y_test`, or a skip.
