@@ -126,11 +126,12 @@ def decode(artifact: Artifact) -> np.ndarray | None:
       f'decoder {held["name"]!r}: this version has '
       f'{", ".join(PARAMETERIZATIONS)}'
     )
+  count, classes = artifact.data.label.shape
+  settings = {**held['settings'], 'labels': 'fixed'}
+  if 'images' in settings:  # the budget's choice, which counts labels
+    settings['images'] = count // classes
   made = PARAMETERIZATIONS[held['name']](
-    held['ipc'],
-    tuple(artifact.data.image.shape[1:]),
-    artifact.data.label.shape[1],
-    **{**held['settings'], 'labels': 'fixed'},
+    held['ipc'], tuple(artifact.data.image.shape[1:]), classes, **settings
   )
   factors = artifact.data.factors
   return np.asarray(made.decode(factors['params'], factors['constants']).image)

@@ -97,7 +97,8 @@ def test_pair(method, parameterization, tmp_path):
   per_class, rest = divmod(len(data.image), CLASSES)
   assert rest == 0 and per_class > IPC
   of_class = data.label.reshape(CLASSES, per_class, -1).argmax(-1)
-  assert np.all(of_class == np.arange(CLASSES)[:, None])
+  if method != 'label_solve':  # the best label need not be the image's class
+    assert np.all(of_class == np.arange(CLASSES)[:, None])
   assert result['stored_bytes'] < data.image.nbytes
   assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(data))
   held = artifact.load(tmp_path / 'w' / 'distilled.npz')
