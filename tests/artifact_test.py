@@ -10,7 +10,7 @@ import pytest
 from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data import fitting
-from dd_jax.parameterization import multi_formation
+from dd_jax.parameterization import generator, multi_formation
 from dd_jax.types import DistilledData, UserError
 
 METADATA = {
@@ -144,6 +144,22 @@ def test_factors_round_trip(path):
     assert json.loads(str(file['metadata']))['decoder']['settings'] == {
       'factor': 2
     }
+
+
+def test_factors_whose_number_depends_on_the_labels(path):
+  """The budget holds fewer images where labels are stored beside them."""
+  settings = {'width': 2, 'size': 3}
+  made_by = generator(4, (8, 8, 1), 3, labels='free', **settings)
+  params, constants = made_by.init(jax.random.key(0), None)
+  image, label = map(np.asarray, made_by.decode(params, constants))
+  factors = {'params': params, 'constants': constants}
+  held = {'name': 'generator', 'ipc': 4, 'settings': {'images': 0, **settings}}
+  data = DistilledData(image, label, factors=factors)
+  metadata = {**METADATA, 'decoder': held, 'class_names': ['a', 'b', 'c']}
+  before = made(channels=1)._replace(data=data, start_image=None)
+  artifact.save(path, before._replace(metadata=metadata))
+  decoded = artifact.decode(artifact.load(path))
+  np.testing.assert_allclose(decoded, image, atol=1e-6)
 
 
 def test_factors_of_any_depth(path):
