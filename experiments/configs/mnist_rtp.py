@@ -36,6 +36,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'optimizer': {
       'name': 'adam',
       'learning_rate': 0.01,
+      'momentum': 0.0,
       'schedule': 'cosine',
       'final': 0.1,
     },
