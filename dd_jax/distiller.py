@@ -158,8 +158,7 @@ def from_loss(
 
   Args:
     parameterization: how few numbers become the support set.
-    optimizer: moves the parameterization's params. Projections and clips are
-      its last transformation.
+    optimizer: moves the parameterization's params, which are then projected.
     loss: `(learned, batch, context) -> (scalar, metrics)`.
     sample: as in `Distiller`.
     extra: start values of what else is learned; float leaves.
@@ -214,6 +213,7 @@ def from_loss(
     )
     updates, opt_state = transform.update(change, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
+    params['data'] = parameterization.project(params['data'])
     members = state.models
     if models and model is not None:
       learned = decode(params, state.constants)

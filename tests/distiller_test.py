@@ -57,6 +57,20 @@ def test_a_step_of_gradient_descent():
   assert data.step_size is None and data.temperature is None
 
 
+def test_what_is_learned_is_projected():
+  held = PARAMETERIZATION._replace(
+    project=lambda params: {'image': jnp.clip(params['image'], 2.5, 9.0)}
+  )
+  method = from_loss(
+    held,
+    optax.sgd(0.1),
+    quadratic,
+    sample=lambda key, step, source: jnp.ones((2, 1, 1, 1)),
+  )
+  state, _ = once(method)
+  np.testing.assert_allclose(state.params['data']['image'], 2.5, rtol=1e-6)
+
+
 def test_extra_is_held_without_its_optimiser():
   state, _ = once(make(extra={'factor': jnp.float32(2)}))
   assert state.params['extra']['factor'] == 2

@@ -243,6 +243,7 @@ def _distiller(
     (value, metrics), change = gradient(state.params)
     updates, opt_state = transform.update(change, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
+    params['data'] = parameterization.project(params['data'])
     support = chosen(params)
     batch = Batch(support, jnp.ones(support.image.shape[0]))
     model = train_step(network, inner, soft_cross_entropy, model, batch)

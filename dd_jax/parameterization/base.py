@@ -16,6 +16,10 @@ They need not be shipped with a set, and its budget does not count them.
 """
 
 
+def _same(params: PyTree) -> PyTree:
+  return params
+
+
 class Adversary(NamedTuple):
   """A second network that plays against what is learned (HaBa).
 
@@ -41,6 +45,8 @@ class Parameterization(NamedTuple):
     plain: images are stored as they are: there is nothing to decode.
     note: a line that the user and the report are told, or ''.
     adversary: of the images, or None.
+    project: `params -> params`: the nearest that are allowed, after each step
+      of the outer optimiser.
   """
 
   init: Callable[[Key, Source], tuple[PyTree, PyTree]]
@@ -48,6 +54,7 @@ class Parameterization(NamedTuple):
   plain: bool = False
   note: str = ''
   adversary: Adversary | None = None
+  project: Callable[[PyTree], PyTree] = _same
 
 
 def shipped(constants: PyTree) -> PyTree:

@@ -59,4 +59,4 @@ def few(
     label: jax.Array = target.decode(params['label'])
     return LabeledData(params['image'], label)
 
-  return Parameterization(init, decode, plain=True)
+  return Parameterization(init, decode, plain=True, project=target.project)

@@ -110,7 +110,9 @@ def hallucinator(
         f'club={club}: needs a network to judge 2 or more hallucinators'
       )
     adversary = adversary_of(network, num_classes, hallucinators, club)
-  return Parameterization(init, decode, note=room.note, adversary=adversary)
+  return stored._replace(
+    init=init, decode=decode, note=room.note, adversary=adversary
+  )
 
 
 def redraw(base: jax.Array, style: PyTree) -> jax.Array:

@@ -1,6 +1,5 @@
 """Labels of a support set: fixed, or learned in one of four ways."""
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +13,10 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 _LOGIT_SCALE = 5.0
+_NEAREST = {
+  'nonnegative': jax.nn.relu,
+  'simplex': jax.vmap(optax.projections.projection_simplex),
+}
 _ALLOWED = ('fixed', 'free', 'nonnegative', 'simplex', 'logits')
 
 
@@ -22,10 +25,10 @@ class Labels(NamedTuple):
 
   Attributes:
     mode: 'fixed' (the class); 'free' (any numbers, starting there);
-      'nonnegative' (what is learned, 0 where it is below 0: a cross-entropy
-      has no lower bound under a negative label, and training on it may
-      explode); 'simplex' (the nearest point of the probability simplex to what
-      is learned) or 'logits' (its softmax).
+      'nonnegative' (numbers of 0 or more: a cross-entropy has no lower bound
+      under a negative label, and training on it may explode); 'simplex'
+      (probabilities) or 'logits' (a softmax gives them). The second and third
+      are projected after every step.
     rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
     encoding: of the labels, from where 'free' ones start; by default one-hot.
   """
@@ -53,7 +56,14 @@ class Labels(NamedTuple):
     """Learned labels as a learner sees them: `[n, k]`."""
     if self.mode == 'free':
       return label
-    return self.encode(_SEEN[self.mode](label))
+    seen = jax.nn.softmax(label) if self.mode == 'logits' else label
+    return self.encode(seen)
+
+  def project(self, params: PyTree) -> PyTree:
+    """`params` with the nearest 'label' that is allowed."""
+    if self.mode not in _NEAREST:
+      return params
+    return {**params, 'label': _NEAREST[self.mode](params['label'])}
 
   def encode(self, one_hot: jax.Array) -> jax.Array:
     """Encodes and scales `[n, k]`."""
@@ -107,24 +117,4 @@ def labelled(
       return LabeledData(image, labels.decode(params['label']))
     return LabeledData(image, labels.encode(one_hot()))
 
-  return Parameterization(init, decode)
-
-
-def _projected(
-  nearest: Callable[[jax.Array], jax.Array], label: jax.Array
-) -> jax.Array:
-  """`nearest(label)`; the gradient passes straight through.
-
-  A lazily projected step: the projection's own gradient is zero where a label
-  is clipped, and for the simplex in every corner, where labels start.
-  """
-  return label + jax.lax.stop_gradient(nearest(label) - label)
-
-
-_SEEN = {
-  'nonnegative': functools.partial(_projected, jax.nn.relu),
-  'simplex': functools.partial(
-    _projected, jax.vmap(optax.projections.projection_simplex)
-  ),
-  'logits': jax.nn.softmax,
-}
+  return Parameterization(init, decode, project=labels.project)

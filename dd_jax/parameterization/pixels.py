@@ -27,9 +27,8 @@ def pixels(
     ipc: images per class.
     start: what the images start from.
     labels: 'fixed' (the class); 'free' (any numbers, starting there);
-      'nonnegative', 'simplex' (the nearest such point to what is learned) or
-      'logits' (its softmax). A cross-entropy has no lower bound under a label
-      below 0.
+      'nonnegative' or 'simplex' (projected after each step) or 'logits' (a
+      softmax). A cross-entropy has no lower bound under a label below 0.
     learn_images: False learns the labels only.
     encoding: of the labels, from where 'free' ones start; by default one-hot.
     label_rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
@@ -64,7 +63,7 @@ def pixels(
     one_hot = jax.nn.one_hot(index, index.shape[0] // ipc)
     return LabeledData(image, target.encode(one_hot))
 
-  return Parameterization(init, decode, plain=True)
+  return Parameterization(init, decode, plain=True, project=target.project)
 
 
 def images_of(start: Start, ipc: int) -> Images:

@@ -82,7 +82,8 @@ def test_free_labels_are_used_as_they_are():
 def test_labels_stay_on_the_simplex(labels):
   made, params, constants = started(labels=labels)
   label = 3 * jax.random.normal(KEY, ONE_HOT.shape)
-  decoded = made.decode({**params, 'label': label}, constants).label
+  moved = made.project({**params, 'label': label})
+  decoded = made.decode(moved, constants).label
   np.testing.assert_allclose(decoded.sum(1), 1, rtol=1e-5)
   assert decoded.min() >= 0
 
@@ -90,7 +91,8 @@ def test_labels_stay_on_the_simplex(labels):
 def test_labels_below_zero_are_zero():
   made, params, constants = started(labels='nonnegative')
   label = np.random.default_rng(0).normal(size=ONE_HOT.shape)
-  decoded = made.decode({**params, 'label': jnp.asarray(label)}, constants)
+  moved = made.project({**params, 'label': jnp.asarray(label)})
+  decoded = made.decode(moved, constants)
   np.testing.assert_allclose(decoded.label, np.maximum(label, 0), atol=1e-6)
 
 
@@ -98,7 +100,8 @@ def test_simplex_is_the_nearest_point():
   """No other point of the simplex is nearer to what is learned."""
   made, params, constants = started(labels='simplex')
   label = np.random.default_rng(0).normal(size=ONE_HOT.shape)
-  decoded = made.decode({**params, 'label': jnp.asarray(label)}, constants)
+  moved = made.project({**params, 'label': jnp.asarray(label)})
+  decoded = made.decode(moved, constants)
   gap = np.sum((label - np.asarray(decoded.label)) ** 2, 1)
   for point in np.random.default_rng(1).dirichlet(np.ones(CLASSES), 500):
     assert np.all(gap <= np.sum((label - point) ** 2, 1) + 1e-6)
