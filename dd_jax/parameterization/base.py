@@ -45,8 +45,8 @@ class Parameterization(NamedTuple):
     plain: images are stored as they are: there is nothing to decode.
     note: a line that the user and the report are told, or ''.
     adversary: of the images, or None.
-    project: `params -> params`: the nearest that are allowed, after each step
-      of the outer optimiser.
+    project: `params -> params` that are allowed, after each step of the outer
+      optimiser.
   """
 
   init: Callable[[Key, Source], tuple[PyTree, PyTree]]

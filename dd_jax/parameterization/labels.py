@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
@@ -13,9 +12,23 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 _LOGIT_SCALE = 5.0
-_NEAREST = {
+
+
+def _shares(label: jax.Array) -> jax.Array:
+  """Clipped at 0 and divided by its sum, as in label distillation.
+
+  The nearest point would take nearly all back of a step that raises every class
+  but the largest, and that is how a label gets softer.
+  """
+  kept = jax.nn.relu(label)
+  total = jnp.sum(kept, -1, keepdims=True)
+  even = 1 / label.shape[-1]
+  return jnp.where(total > 0, kept / jnp.where(total > 0, total, 1), even)
+
+
+_PROJECTIONS = {
   'nonnegative': jax.nn.relu,
-  'simplex': jax.vmap(optax.projections.projection_simplex),
+  'simplex': _shares,
 }
 _ALLOWED = ('fixed', 'free', 'nonnegative', 'simplex', 'logits')
 
@@ -60,10 +73,10 @@ class Labels(NamedTuple):
     return self.encode(seen)
 
   def project(self, params: PyTree) -> PyTree:
-    """`params` with the nearest 'label' that is allowed."""
-    if self.mode not in _NEAREST:
+    """`params` with a 'label' that is allowed."""
+    if self.mode not in _PROJECTIONS:
       return params
-    return {**params, 'label': _NEAREST[self.mode](params['label'])}
+    return {**params, 'label': _PROJECTIONS[self.mode](params['label'])}
 
   def encode(self, one_hot: jax.Array) -> jax.Array:
     """Encodes and scales `[n, k]`."""

@@ -15,8 +15,9 @@ def get_config(ipc: int = 1) -> ConfigDict:
   changes = {
     'dataset': 'mnist',
     'ipc': ipc,
-    'num_steps': 5000,
+    'num_steps': 3000,
     'validate_every': 500,
+    'optimizer': {'learning_rate': 5e-3},
     'method': {'batch_size': 256},
     'evaluation': {
       'learners': 20,
