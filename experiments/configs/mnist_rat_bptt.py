@@ -4,7 +4,7 @@
 
 The inner loop is the beginning of the `dc` protocol's, augmentation included.
 Starts from the real images nearest to the class means, 89.4 %, and reaches
-91.5 % in five minutes of one core. Published are figures for CIFAR only (arXiv
+92.1 % in five minutes of one core. Published are figures for CIFAR only (arXiv
 2310.08566); RTP reaches 98.7 % with addressing (arXiv 2206.02916).
 """
 
