@@ -6,7 +6,7 @@ Bases and addresses in the storage of `ipc` plain images per class: at 1, 16
 bases and 29 images of each class. They start from the truncated SVD of real
 images. The gradient goes through a random window of 12 of 100 inner steps.
 Published with 200 inner steps of a network of width 128, all differentiated:
-98.7 % (arXiv 2206.02916). Reaches 92.9 % in 13 minutes of one busy core, by the
+98.7 % (arXiv 2206.02916). Reaches 92.9 % in 11 minutes of one busy core, by the
 `dc` protocol with a network of width 32 and 500 steps.
 """
 
