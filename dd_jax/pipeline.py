@@ -122,9 +122,7 @@ def run(
   made = _artifact(config, prepared, result)
   if workdir:
     artifact.save(workdir.path / ARTIFACT, made)
-  for writer in writers:
-    writer.message('scoring on the test set')
-  found, seconds = _scored(scorer, made.data, result.step)
+  found, seconds = _scored(scorer, made.data, result.step, writers)
   record = _record(made, result, found, command)
   record['notes'] += notes
   if taught is not None:
@@ -211,11 +209,13 @@ def _method(
 
 
 def _scored(
-  scorer: Scorer, data: DistilledData, step: int
+  scorer: Scorer, data: DistilledData, step: int, writers: Sequence[Writer]
 ) -> tuple[dict[str, Any], float]:
   """`score` and its seconds; a signal does not have to wait for its end."""
   before = time.perf_counter()
   try:
+    for writer in writers:
+      writer.message('scoring on the test set')
     found = interruptible(lambda: score(scorer, data))
   except Stop as stop:
     raise driver.Interrupted(step, stop.signum) from None

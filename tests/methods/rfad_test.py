@@ -240,7 +240,7 @@ def test_network_is_initialised_as_published():
   [
     ({'loss': 'mse'}, "loss='mse'"),
     ({'networks': 0}, 'networks=0'),
-    ({'transform_rate': -1.0}, 'method.transform_rate=-1.0'),
+    ({'transform_rate': -1.0}, 'transform_rate=-1.0'),
   ],
 )
 def test_mistakes_are_told_in_one_line(settings, words):
