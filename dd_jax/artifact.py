@@ -126,15 +126,17 @@ def decode(artifact: Artifact) -> np.ndarray | None:
       f'decoder {held["name"]!r}: this version has '
       f'{", ".join(PARAMETERIZATIONS)}'
     )
-  count, classes = artifact.data.label.shape
-  settings = {**held['settings'], 'labels': 'fixed'}
-  if 'images' in settings:  # the budget's choice, which counts labels
-    settings['images'] = count // classes
-  made = PARAMETERIZATIONS[held['name']](
-    held['ipc'], tuple(artifact.data.image.shape[1:]), classes, **settings
+  image, label, factors = (
+    artifact.data.image,
+    artifact.data.label,
+    artifact.data.factors,
   )
-  factors = artifact.data.factors
-  return np.asarray(made.decode(factors['params'], factors['constants']).image)
+  made = PARAMETERIZATIONS[held['name']](
+    held['ipc'], tuple(image.shape[1:]), label.shape[1], **held['settings']
+  )
+  # A method that solves for its labels stores none among the factors.
+  params = {'label': label, **factors['params']}
+  return np.asarray(made.decode(params, factors['constants']).image)
 
 
 def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:

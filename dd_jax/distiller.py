@@ -211,9 +211,7 @@ def from_loss(
       batch,
       Context(k_loss, step, model, state.adversary or None),
     )
-    updates, opt_state = transform.update(change, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    params['data'] = parameterization.project(params['data'])
+    params, opt_state = outer_step(parameterization, transform, state, change)
     members = state.models
     if models and model is not None:
       learned = decode(params, state.constants)
@@ -257,6 +255,19 @@ def _older(learned: Learned, batch: PyTree, context: Context) -> Model:
   del learned, batch
   assert context.model is not None
   return context.model._replace(age=context.model.age + 1)
+
+
+def outer_step(
+  parameterization: Parameterization,
+  optimizer: optax.GradientTransformation,
+  state: State,
+  gradient: PyTree,
+) -> tuple[PyTree, PyTree]:
+  """Params and optimiser state after an outer step, projected."""
+  updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+  params = optax.apply_updates(state.params, updates)
+  data = parameterization.project(params['data'])
+  return {**params, 'data': data}, opt_state
 
 
 def fresh_buffers(tree: PyTree) -> PyTree:

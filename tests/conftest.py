@@ -1,7 +1,10 @@
 """What tests share: real data sets, where they are nearby, and settings."""
 
 import importlib.util
+import os
 import pathlib
+import subprocess
+import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator
@@ -91,6 +94,33 @@ def _datapack() -> types.ModuleType:
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module
+
+
+@pytest.fixture(scope='session')
+def on_two_devices() -> Callable[..., str]:
+  """`on_two_devices(script)`: what a Python process with two devices prints.
+
+  Devices can only be chosen before JAX starts.
+  """
+
+  def run(*arguments: str) -> str:
+    done = subprocess.run(
+      [sys.executable, *arguments],
+      env={
+        **os.environ,
+        'JAX_PLATFORMS': 'cpu',
+        'PYTHONPATH': os.pathsep.join(sys.path),
+        'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
+      },
+      capture_output=True,
+      text=True,
+      check=False,
+      timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+  return run
 
 
 @pytest.fixture

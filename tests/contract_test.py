@@ -8,10 +8,7 @@ it found as JSON: devices can only be chosen before JAX starts.
 
 import functools
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 from typing import NamedTuple
 
@@ -646,24 +643,9 @@ SHARDED = [
 
 
 @pytest.fixture(scope='module')
-def two_devices():
+def two_devices(on_two_devices):
   """What this file prints as a script, in a process with two devices."""
-  flags = '--xla_force_host_platform_device_count=2'
-  done = subprocess.run(
-    [sys.executable, __file__],
-    env={
-      **os.environ,
-      'JAX_PLATFORMS': 'cpu',
-      'PYTHONPATH': os.pathsep.join(sys.path),
-      'XLA_FLAGS': flags,
-    },
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=600,
-  )
-  assert done.returncode == 0, done.stderr
-  return json.loads(done.stdout)
+  return json.loads(on_two_devices(__file__))
 
 
 @pytest.mark.xdist_group('two devices')

@@ -25,7 +25,7 @@ import optax
 from dd_jax.checks import check_least, check_positive
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
-from dd_jax.distiller import Distiller, State, fresh_buffers
+from dd_jax.distiller import Distiller, State, fresh_buffers, outer_step
 from dd_jax.losses import accuracy, soft_cross_entropy
 from dd_jax.methods.bptt import real_loss
 from dd_jax.networks import Network
@@ -241,9 +241,7 @@ def _distiller(
 
     gradient = jax.value_and_grad(loss, has_aux=True)
     (value, metrics), change = gradient(state.params)
-    updates, opt_state = transform.update(change, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    params['data'] = parameterization.project(params['data'])
+    params, opt_state = outer_step(parameterization, transform, state, change)
     support = chosen(params)
     batch = Batch(support, jnp.ones(support.image.shape[0]))
     model = train_step(network, inner, soft_cross_entropy, model, batch)

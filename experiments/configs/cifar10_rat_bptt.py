@@ -3,7 +3,7 @@
     python -m experiments.distill --dataset=cifar10 --method=rat_bptt --ipc=1
 
 Published at 1 image per class: 53.2 % after 60,000 steps of a network with 16
-times the work and three times the steps (arXiv 2310.08566).
+times the work (arXiv 2310.08566).
 """
 
 from ml_collections import ConfigDict

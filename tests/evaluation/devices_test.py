@@ -1,9 +1,6 @@
 """Learners split over devices score as they do on one."""
 
 import json
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -34,22 +31,8 @@ def scores(mesh: jax.sharding.Mesh | None, learners: int) -> list[float]:
 
 
 @pytest.fixture(scope='module')
-def two_devices() -> dict[str, list[float]]:
-  found = subprocess.run(
-    [sys.executable, __file__],
-    env={
-      **os.environ,
-      'JAX_PLATFORMS': 'cpu',
-      'PYTHONPATH': os.pathsep.join(sys.path),
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    },
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=600,
-  )
-  assert found.returncode == 0, found.stderr
-  return json.loads(found.stdout)
+def two_devices(on_two_devices) -> dict[str, list[float]]:
+  return json.loads(on_two_devices(__file__))
 
 
 @pytest.mark.parametrize('learners', [2, 3])

@@ -1,9 +1,6 @@
 """The closed convolution against `lax`'s, in every mode that it may meet."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -388,15 +385,5 @@ print('equal')
 """
 
 
-def test_two_devices_equal_one():
-  out = subprocess.run(
-    [sys.executable, '-c', SHARDED],
-    capture_output=True,
-    text=True,
-    env={
-      **os.environ,
-      'JAX_PLATFORMS': 'cpu',
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    },
-  )
-  assert out.stdout.strip() == 'equal', out.stderr
+def test_two_devices_equal_one(on_two_devices):
+  assert on_two_devices('-c', SHARDED).strip() == 'equal'

@@ -163,8 +163,8 @@ def _frames(c: Chain, at: Position) -> list[tuple[Slicewise, Frame]]:
       over_p,
       over_q,
       c.ntk,
-      pick(edges[i + 2]),
-      pick(edges[i]),
+      ahead=pick(edges[i + 2]),
+      back=pick(edges[i]),
     )
     frames.append((layer, frame))
   return frames

@@ -17,6 +17,8 @@ from dd_jax.kernels.conv.chain import Position, materialised
 from dd_jax.kernels.conv.layers import Slice
 from dd_jax.kernels.conv.plan import Axis, Stage
 
+_Fed = tuple[jax.Array, jax.Array]
+
 
 def pooled(
   stage: Stage, make: Callable[[Position], Slice], like: Slice
@@ -128,7 +130,7 @@ def unpooled(stage: Stage, g: jax.Array) -> Callable[..., jax.Array]:
   rows, columns = (_fed(a) for a in (stage.y, stage.x))
   crop = (stage.y.size % 2, stage.x.size % 2)
 
-  def expand(g: jax.Array, y: Position, x: Position) -> jax.Array:
+  def expand(g: jax.Array, y: _Fed, x: _Fed) -> jax.Array:
     zero = jnp.zeros_like(y[0])
     pick = lambda i, j: lax.dynamic_slice(
       g,
@@ -150,7 +152,7 @@ def unpooled(stage: Stage, g: jax.Array) -> Callable[..., jax.Array]:
   return slice_of
 
 
-def _fed(axis: Axis) -> tuple[jax.Array, jax.Array]:
+def _fed(axis: Axis) -> _Fed:
   """Positions of the pooled offsets that a slice's even and odd p feed."""
   d = np.asarray(axis.offsets)
   targets = [np.floor_divide(d, 2), np.floor_divide(d + 1, 2)]

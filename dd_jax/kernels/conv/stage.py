@@ -187,15 +187,13 @@ def _narrowed(a: jax.Array, width: int) -> jax.Array:
 
 def _finished(sums: Part, like: Part) -> Part:
   """Ends the sums over lanes that share an image; the mean over channels."""
-  scale: Any = Part(
-    tuple(1 / len(like.image) for _ in like.image),  # type: ignore[misc]
-    tuple(1.0 for _ in like.deviations),  # type: ignore[misc]
-  )
 
-  def finish(s: jax.Array, a: jax.Array, c: float) -> jax.Array:
-    return c * (s.sum(-1, keepdims=True) if a.shape[-1] == 1 else s)
+  def finish(s: jax.Array, a: jax.Array) -> jax.Array:
+    return s.sum(-1, keepdims=True) if a.shape[-1] == 1 else s
 
-  return jax.tree.map(finish, sums, like, scale)
+  ended: Part = jax.tree.map(finish, sums, like)
+  channels = len(ended.image)
+  return ended._replace(image=tuple((1 / channels) * s for s in ended.image))
 
 
 def _unextended(c: Chain, sums: Part, like: Part) -> Part:
