@@ -1,6 +1,23 @@
 """What settings are refused for, in one wording."""
 
+import difflib
+from collections.abc import Collection
+
 from dd_jax.types import UserError
+
+
+def check_name(field: str, name: str, allowed: Collection[str]) -> None:
+  """Refuses a name that is not one of `allowed`.
+
+  Raises:
+    UserError: naming the nearest right one.
+  """
+  if name not in allowed:
+    near = difflib.get_close_matches(name, allowed, 1, 0.4)
+    hint = f' (did you mean {near[0]}?)' if near else ''
+    raise UserError(
+      f'{field}={name!r}: unknown{hint}; allowed are {", ".join(allowed)}'
+    )
 
 
 def check_least(least: float, **values: float) -> None:

@@ -19,6 +19,7 @@ from dd_jax import artifact, distiller, driver, expert_run, recipe, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
 from dd_jax.checkpoint import Checkpointer
+from dd_jax.checks import check_name
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
@@ -181,11 +182,11 @@ def check(config: Config) -> None:
       raise UserError(f'--{flag}={value}: allowed are {least} and more')
   section = config['evaluation']
   features = {'pixels': None, 'network': None}
-  recipe.check_name('evaluation.features', section['features'], features)
+  check_name('evaluation.features', section['features'], features)
   for name in section['baselines']:
-    recipe.check_name('evaluation.baselines', name, recipe.SELECTIONS)
+    check_name('evaluation.baselines', name, recipe.SELECTIONS)
   for name in (section['protocol'], *section['others']):
-    recipe.check_name('evaluation.protocol', name, recipe.PROTOCOLS)
+    check_name('evaluation.protocol', name, recipe.PROTOCOLS)
 
 
 def _numbers(config: Config, path: str = '') -> Iterator[tuple[str, float]]:

@@ -6,18 +6,20 @@ field in the configuration has the same name. Nothing is written twice, and an
 unknown field is refused with the nearest right name.
 """
 
+import contextlib
 import copy
 import difflib
 import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import optax
 
 from dd_jax import artifact, augment, experts
+from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding, label_encoding
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.protocols import PROTOCOLS
@@ -203,20 +205,6 @@ def settings(factory: Callable[..., Any]) -> Config:
   return found
 
 
-def check_name(field: str, name: object, allowed: Mapping[str, Any]) -> None:
-  """Refuses a name that is not one of `allowed`.
-
-  Raises:
-    UserError: naming the nearest right one.
-  """
-  if name not in allowed:
-    near = difflib.get_close_matches(str(name), allowed, 1, 0.4)
-    hint = f' (did you mean {near[0]}?)' if near else ''
-    raise UserError(
-      f'{field}={name!r}: unknown{hint}; allowed are {", ".join(allowed)}'
-    )
-
-
 def build(config: Config, setting: Setting) -> Distiller:
   """Makes the method that `config` describes.
 
@@ -230,7 +218,8 @@ def build(config: Config, setting: Setting) -> Distiller:
       f'parameterization.name={name!r}: {section["name"]} has images of its '
       "own, stored as they are; allowed is 'pixels'"
     )
-  return _call(factory, section, config, setting)
+  with _located('method', section):
+    return _call(factory, section, config, setting)
 
 
 def build_network(section: Config, setting: Setting) -> Network:
@@ -381,7 +370,8 @@ def build_parameterization(
   section = config['parameterization']
   check_name('parameterization.name', section['name'], PARAMETERIZATIONS)
   factory = PARAMETERIZATIONS[section['name']]
-  made: Parameterization = _call(factory, section, config, setting)
+  with _located('parameterization', section):
+    made: Parameterization = _call(factory, section, config, setting)
   return made
 
 
@@ -455,6 +445,16 @@ def _call(
     elif name in section:
       arguments[name] = _convert(section[name], parameter.default)
   return factory(**arguments)
+
+
+@contextlib.contextmanager
+def _located(name: str, section: Config) -> Iterator[None]:
+  """Says of a refused setting which section it stands in."""
+  try:
+    yield
+  except UserError as error:
+    field = str(error).partition('=')[0]
+    raise UserError(f'{name}.{error}' if field in section else error) from None
 
 
 def _convert(value: Any, default: Any) -> Any:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_name
 from dd_jax.types import PyTree, UserError
 
 PLANS = ('plain', 'products', 'remat', 'nested')
@@ -61,7 +62,7 @@ def unroll(
   Raises:
     UserError: there is no such plan.
   """
-  check_plan(plan, PLANS)
+  check_name('plan', plan, PLANS)
   if plan == 'plain':
     return _steps(step, carry, num_steps, offset)
   policy = _is_product if plan == 'products' else None
@@ -166,16 +167,6 @@ def _summed(
     first = jax.eval_shape(one, jax.tree.map(lambda a: a[:size], data))
     start = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), first)
   return jax.lax.scan(add, start, jax.tree.map(chunked, data))[0]
-
-
-def check_plan(plan: str, allowed: tuple[str, ...]) -> None:
-  """Refuses a plan that is not one of `allowed`.
-
-  Raises:
-    UserError: naming those.
-  """
-  if plan not in allowed:
-    raise UserError(f'plan={plan!r}: allowed are {", ".join(allowed)}')
 
 
 def estimate_memory(function: Callable[..., PyTree], *args: PyTree) -> int:

@@ -28,6 +28,7 @@ from jax.flatten_util import ravel_pytree
 from threadpoolctl import threadpool_limits
 
 from dd_jax import pipeline, recipe
+from dd_jax.checks import check_name
 from dd_jax.data.source import ResidentSource, resident
 from dd_jax.distiller import Distiller
 from dd_jax.driver import distill
@@ -85,7 +86,7 @@ def benchmark(fields: dict[str, str]) -> None:
   cases = [c for c in _CASES.value if c]
   names = [n for c in cases for n in _GROUPS.get(c, [c])]
   for name in names:
-    recipe.check_name('--cases', name, _ALL)
+    check_name('--cases', name, _ALL)
   _place(_CORES.value, _HOST_DEVICES.value)
   rows = [_measured(name, _ALL[name]) for name in names]
   rows += [

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dd_jax import recipe
+from dd_jax.checks import check_name
 from dd_jax.types import UserError
 
 _CONFIGS = pathlib.Path(__file__).parent / 'configs'
@@ -80,7 +81,7 @@ def _recipe(
 ) -> recipe.Config:
   if file is None:
     method, dataset = method or 'kip', dataset or recipe.COMMON['dataset']
-    recipe.check_name('--method', method, recipe.METHODS)
+    check_name('--method', method, recipe.METHODS)
     path = _CONFIGS / f'{pathlib.Path(dataset).stem}_{method}.py'
     return _load(path, ipc) if path.exists() else recipe.default(method)
   name, _, argument = file.partition(':')

@@ -19,7 +19,6 @@ under another. Each is a short factory here, by the name in the reports.
 | `rcig` | as `frepo`, Adam at 1e-4, mirror images, no augmentation | RCIG |
 """
 
-import difflib
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,6 +28,7 @@ import jax.numpy as jnp
 import optax
 
 from dd_jax import augment
+from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import Recipe, Support, learner_test
@@ -51,7 +51,6 @@ from dd_jax.types import (
   Key,
   LabeledData,
   PyTree,
-  UserError,
 )
 
 # FRePo's steps by set size; a size between two takes the next larger one's.
@@ -528,12 +527,7 @@ def protocol(name: str, setting: Setting) -> Protocol:
   Raises:
     UserError: there is none.
   """
-  if name not in PROTOCOLS:
-    near = difflib.get_close_matches(name, PROTOCOLS, 1)
-    hint = f' (nearest: {near[0]})' if near else ''
-    raise UserError(
-      f'protocol={name!r}: unknown{hint}; allowed are {", ".join(PROTOCOLS)}'
-    )
+  check_name('protocol', name, PROTOCOLS)
   return PROTOCOLS[name](setting)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import jax
 
-from dd_jax.types import Kernel, UserError
+from dd_jax.checks import check_name
+from dd_jax.types import Kernel
 
 _KINDS = ('nngp', 'ntk')
 
@@ -59,5 +60,4 @@ def to_kernel_fn(make: Callable[[str], Kernel]) -> Callable[..., Any]:
 
 
 def _check(get: str) -> None:
-  if get not in _KINDS:
-    raise UserError(f'get={get!r}: allowed are {list(_KINDS)}')
+  check_name('get', get, _KINDS)

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_name
 from dd_jax.types import Kernel, UserError
 
 _HIGHEST = jax.lax.Precision.HIGHEST
@@ -181,13 +182,8 @@ def dense_kernel(
 
 
 def _check(get: str, depth: int, activation: str, parametrization: str) -> None:
-  allowed = {
-    'get': (get, ('ntk', 'nngp')),
-    'activation': (activation, tuple(_ACTIVATIONS)),
-    'parametrization': (parametrization, ('ntk', 'standard')),
-  }
-  for field, (value, names) in allowed.items():
-    if value not in names:
-      raise UserError(f'kernel.{field}={value!r}: allowed are {list(names)}')
+  check_name('kernel.get', get, ('ntk', 'nngp'))
+  check_name('kernel.activation', activation, _ACTIVATIONS)
+  check_name('kernel.parametrization', parametrization, ('ntk', 'standard'))
   if depth < 1:
     raise UserError(f'kernel.depth={depth}: allowed are 1 and more')

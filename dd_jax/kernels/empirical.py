@@ -18,6 +18,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_name
 from dd_jax.networks import Network
 from dd_jax.types import Kernel, PyTree, UserError
 
@@ -156,7 +157,6 @@ def _block(network: Network, variables: PyTree, x: jax.Array) -> int:
 
 
 def _check(get: str, block: int | None) -> None:
-  if get not in ('ntk', 'nngp'):
-    raise UserError(f"kernel.get={get!r}: allowed are ['ntk', 'nngp']")
+  check_name('kernel.get', get, ('ntk', 'nngp'))
   if block is not None and block < 1:
     raise UserError(f'kernel.block={block}: allowed are 1 and more')

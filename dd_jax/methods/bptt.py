@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.checks import check_least
+from dd_jax.checks import check_least, check_name
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
@@ -45,7 +45,7 @@ from dd_jax.types import (
   PyTree,
   UserError,
 )
-from dd_jax.unroll import PLANS, check_plan, choose_plan, mean_loss, unroll
+from dd_jax.unroll import PLANS, choose_plan, mean_loss, unroll
 
 _GIB = 2.0**30
 
@@ -372,8 +372,7 @@ def _placement(
     'end': lambda key, step: jnp.int32(last),
     'forward': lambda key, step: jnp.minimum(first + step // pace, last),
   }
-  if name not in placements:
-    raise UserError(f'placement={name!r}: allowed are {", ".join(placements)}')
+  check_name('placement', name, placements)
   return placements[name]
 
 
@@ -397,7 +396,7 @@ def check_settings(
   Raises:
     UserError: names the setting.
   """
-  check_plan(plan, PLANS if memory is None else (*PLANS, 'auto'))
+  check_name('plan', plan, PLANS if memory is None else (*PLANS, 'auto'))
   if memory is not None and not memory > 0:
     raise UserError(f'memory={memory}: must be above 0 (GiB)')
   check_least(1, **counts)

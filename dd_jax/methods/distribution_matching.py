@@ -24,7 +24,7 @@ import optax
 
 from dd_jax import losses
 from dd_jax.augment import DSA
-from dd_jax.checks import check_least
+from dd_jax.checks import check_least, check_name
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
@@ -323,10 +323,7 @@ def m3d(
     ),
     'linear': lambda key, x, y: losses.mean_discrepancy(x, y),
   }
-  if discrepancy not in distances:
-    raise UserError(
-      f'discrepancy={discrepancy!r}: allowed are {", ".join(distances)}'
-    )
+  check_name('discrepancy', discrepancy, distances)
   check_least(1, network_steps=network_steps, frequencies=frequencies)
 
   def distance(real: View, synthetic: View, context: Context) -> jax.Array:

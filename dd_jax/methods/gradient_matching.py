@@ -14,7 +14,7 @@ takes one step per class and trains it on real images.
 """
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -23,7 +23,7 @@ import numpy as np
 import optax
 
 from dd_jax import augment as transforms
-from dd_jax.checks import check_least
+from dd_jax.checks import check_least, check_name
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
@@ -93,7 +93,7 @@ def loops(ipc: int, table: str = 'dc') -> tuple[int, int]:
   Raises:
     UserError: for another table.
   """
-  _check_name('table', table, _LOOPS)
+  check_name('table', table, _LOOPS)
   sizes = list(_LOOPS[table])
   columns = np.array(list(_LOOPS[table].values())).T
   outer, inner = (int(np.rint(np.interp(ipc, sizes, c))) for c in columns)
@@ -147,7 +147,7 @@ def gradient_matching(
   Raises:
     UserError: a setting is unknown or out of range.
   """
-  _check_name('level', level, _LEVELS)
+  check_name('level', level, _LEVELS)
   rows = loops(ipc, table)
   outer, inner = outer_steps or rows[0], inner_epochs or rows[1]
   check_least(1, batch_size=batch_size, outer_steps=outer, inner_epochs=inner)
@@ -387,8 +387,8 @@ def _cross_entropy_step(
 def _matcher(
   network: Network, distance: str, matched: str, augment: Augment | None
 ) -> Matcher:
-  _check_name('distance', distance, DISTANCES)
-  _check_name('matched', matched, _MATCHED)
+  check_name('distance', distance, DISTANCES)
+  check_name('matched', matched, _MATCHED)
   augment = augment or transforms.identity
   return Matcher(network, DISTANCES[distance], matched, augment)
 
@@ -509,11 +509,6 @@ def _each_class(function: Callable[..., T], *args: PyTree) -> T:
     lambda each: function(*each), args, batch_size=together
   )
   return result
-
-
-def _check_name(field: str, name: str, allowed: Collection[str]) -> None:
-  if name not in allowed:
-    raise UserError(f'{field}={name!r}: allowed are {str(list(allowed))[1:-1]}')
 
 
 _SHARED_RECIPE = {

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.checks import check_least
+from dd_jax.checks import check_least, check_name
 from dd_jax.data import sampling
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
@@ -185,13 +185,12 @@ def _check(
   loss: str,
   transform_rate: float,
 ) -> None:
-  if loss not in _LOSSES:
-    raise UserError(f'loss={loss!r}: allowed are {list(_LOSSES)}')
+  check_name('loss', loss, _LOSSES)
   check_least(1, networks=networks)
   check_least(0, transform_rate=transform_rate)
   if transform_rate and not parameterization.plain:
     raise UserError(
-      f'method.transform_rate={transform_rate}: maps images that are stored as '
+      f'transform_rate={transform_rate}: maps images that are stored as '
       "they are; use parameterization 'pixels', or 0"
     )
 

@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.checks import check_least, check_positive
+from dd_jax.checks import check_least, check_name, check_positive
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
   Context,
@@ -54,7 +54,7 @@ from dd_jax.types import (
   PyTree,
   UserError,
 )
-from dd_jax.unroll import PLANS, check_plan, unroll
+from dd_jax.unroll import PLANS, unroll
 
 _STEP_SIZE_MOMENTUM = 0.5
 _DSA = 'color_crop_cutout_flip_scale_rotate'
@@ -436,7 +436,7 @@ def _with_last_labels(base: Distiller, network: Network) -> Distiller:
 
 
 def _check(student: Student, draw: Draw, rate: StepSize) -> None:
-  check_plan(student.plan, PLANS)
+  check_name('plan', student.plan, PLANS)
   check_least(
     1,
     inner_steps=student.num_steps,

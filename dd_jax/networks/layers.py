@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from dd_jax.checks import check_name
 from dd_jax.networks.convolution import conv3x3, conv3x3_im2col
 from dd_jax.types import UserError
 
@@ -78,11 +79,7 @@ class Conv(nn.Module):
 
 
 def _check(implementation: str) -> None:
-  allowed = get_args(Convolution)
-  if implementation not in allowed:
-    raise UserError(
-      f'convolution={implementation!r}: allowed are {str(allowed)[1:-1]}'
-    )
+  check_name('convolution', implementation, get_args(Convolution))
 
 
 def _general(

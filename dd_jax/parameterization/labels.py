@@ -6,10 +6,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.types import Key, LabeledData, PyTree, UserError
+from dd_jax.types import Key, LabeledData, PyTree
 
 _LOGIT_SCALE = 5.0
 
@@ -91,10 +92,8 @@ def make_labels(mode: str, rule: str, encoding: LabelEncoding | None) -> Labels:
   Raises:
     UserError: an unknown one.
   """
-  if mode not in _ALLOWED:
-    raise UserError(f'labels={mode!r}: allowed are {list(_ALLOWED)}')
-  if rule not in ('plain', 'frepo'):
-    raise UserError(f"label_rule={rule!r}: allowed are 'plain', 'frepo'")
+  check_name('labels', mode, _ALLOWED)
+  check_name('label_rule', rule, ('plain', 'frepo'))
   return Labels(mode, rule, encoding)
 
 

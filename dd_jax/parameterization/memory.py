@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from dd_jax.checks import check_least
+from dd_jax.checks import check_least, check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
@@ -22,7 +22,7 @@ from dd_jax.parameterization.labels import Images, labelled, make_labels
 from dd_jax.parameterization.resize import resize
 from dd_jax.parameterization.starts import Start, plenty, real
 from dd_jax.parameterization.storage import budget_of
-from dd_jax.types import Key, PyTree, UserError
+from dd_jax.types import Key, PyTree
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -61,8 +61,7 @@ def memory(
     UserError: the budget has no room for the bases.
   """
   target = make_labels(labels, label_rule, encoding)
-  if first not in ('svd', 'xavier'):
-    raise UserError(f"first={first!r}: allowed are 'svd', 'xavier'")
+  check_name('first', first, ('svd', 'xavier'))
   check_least(1, bases=bases, downsample=downsample)
   h, w, c = image_shape
   shape = (bases, -(-h // downsample), -(-w // downsample), c)

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from dd_jax.checks import check_name
 from dd_jax.kernels.conv import layers as conv_layers
 from dd_jax.kernels.conv.blocks import Engine, cross, side, symmetric
 from dd_jax.kernels.conv.layers import Layer, Shape
@@ -50,8 +51,7 @@ def serial(
     UserError: an unknown name; when called, images that do not fit the layers,
       or a budget below the smallest block.
   """
-  if get not in ('ntk', 'nngp'):
-    raise UserError(f"kernel.get={get!r}: allowed are ['ntk', 'nngp']")
+  check_name('kernel.get', get, ('ntk', 'nngp'))
   if budget_mib < 1:
     raise UserError(f'kernel.budget_mib={budget_mib}: allowed are 1 and more')
   layers = tuple(layers)
@@ -118,14 +118,9 @@ def conv_kernel(
   Raises:
     UserError: as `serial`, or for an unknown name.
   """
-  allowed = {
-    'architecture': (architecture, tuple(ARCHITECTURES)),
-    'activation': (activation, ('relu',)),
-    'parametrization': (parametrization, ('ntk', 'standard')),
-  }
-  for field, (value, names) in allowed.items():
-    if value not in names:
-      raise UserError(f'kernel.{field}={value!r}: allowed are {list(names)}')
+  check_name('kernel.architecture', architecture, ARCHITECTURES)
+  check_name('kernel.activation', activation, ('relu',))
+  check_name('kernel.parametrization', parametrization, ('ntk', 'standard'))
   wide = width if parametrization == 'standard' else None
   found = named_layers(architecture, w_std, b_std, wide)
   return serial(found, get, budget_mib=budget_mib)
