@@ -83,7 +83,9 @@ def small(method, parameterization):
     'experts': {'count': 2, 'epochs': 3, 'step_size': 0.1, 'batch_size': 12},
     'evaluation': {'protocol': 'krr-ntk', 'others': (), 'baselines': ()},
   }
-  if config['kernel']['name'] == 'conv':  # a minute to compile, and not at stake
+  if (
+    config['kernel']['name'] == 'conv'
+  ):  # a minute to compile, and not at stake
     changes['kernel'] = {'name': 'dense'}
   return recipe.update(config, changes)
 
