@@ -115,7 +115,7 @@ def on_two_devices() -> Callable[..., str]:
       capture_output=True,
       text=True,
       check=False,
-      timeout=600,
+      timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -159,6 +159,11 @@ WRONG_TO_BUILD = {
     'absent.npz',
     'no such',
   ),
+  'labels': (
+    {'parameterization': {'labels': 'fre'}},
+    "parameterization.labels='fre'",
+    'did you mean free',
+  ),
   'encoding': ({'label_encoding': 'centered'}, "'centered'", 'centred'),
   'augment': ({'augment': 'flop'}, 'flop', 'flip'),
   'activation': ({'kernel': {'activation': 'gelu'}}, "'gelu'", 'relu'),
@@ -185,6 +190,13 @@ def test_wrong_to_build(name):
     recipe.build(config, SETTING)
   text = str(error.value)
   assert field in text and hint in text and '\n' not in text
+
+
+def test_refused_settings_of_a_method_say_where_they_stand():
+  changes = {'method': {'networks': 0}, 'network': {'width': 4}}
+  config = recipe.update(recipe.default('rfad'), changes)
+  with pytest.raises(UserError, match=r'^method\.networks=0: allowed are 1'):
+    recipe.build(config, SETTING)
 
 
 def test_numbers_may_be_written_without_a_point():

@@ -26,7 +26,7 @@ def from_kernel_fn(
   Raises:
     UserError: another `get`.
   """
-  _check(get)
+  check_name('get', get, _KINDS)
 
   def kernel(x1: jax.Array, x2: jax.Array | None = None) -> jax.Array:
     return kernel_fn(x1, x2, get)
@@ -50,14 +50,10 @@ def to_kernel_fn(make: Callable[[str], Kernel]) -> Callable[..., Any]:
   ) -> Any:
     names = (get,) if isinstance(get, str) else tuple(get or _KINDS)
     for name in names:
-      _check(name)
+      check_name('get', name, _KINDS)
     found = [make(name)(x1, x2) for name in names]
     if isinstance(get, str):
       return found[0]
     return collections.namedtuple('Kernels', names)(*found)
 
   return kernel_fn
-
-
-def _check(get: str) -> None:
-  check_name('get', get, _KINDS)

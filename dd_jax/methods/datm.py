@@ -178,7 +178,7 @@ def right_images(key: Key, network: Network, source: Source, ipc: int) -> Any:
       raise UserError(
         f'ipc={ipc}: an expert gets only {len(found[-1])} images of class {c} '
         'right: train experts longer (experts.epochs), or set '
-        'expert_labels=False'
+        'method.expert_labels=False'
       )
   count = np.array([len(f) for f in found], np.int32)
   table = np.stack([np.resize(f, count.max()) for f in found])
@@ -246,7 +246,7 @@ def _with_expert_labels(
   if held is None:
     raise UserError(
       "parameterization.labels='fixed': datm learns soft labels; use 'logits', "
-      'or expert_labels=False'
+      'or method.expert_labels=False'
     )
   data = LabeledData(*base.distilled(state)[:2])
   logits, count = jax.jit(lambda e, d: expert_logits(network, e, d))(
@@ -264,7 +264,7 @@ def _with_expert_labels(
   if not np.allclose(base.distilled(state).label, expected):
     raise UserError(
       "parameterization.labels: experts give logits; use 'logits', or "
-      'expert_labels=False'
+      'method.expert_labels=False'
     )
   return state
 

@@ -17,10 +17,11 @@ def get_config(ipc: int = 1) -> ConfigDict:
   changes = {
     'dataset': 'cifar10',
     'ipc': ipc,
-    'num_steps': 700,
+    'num_steps': 680,
     'validate_every': 100,
     'preprocessing': 'kip',
     'kernel': {'name': 'conv', 'architecture': 'convnet'},
+    'parameterization': {'start': 'kmeans'},
     'method': {'batch_size': 100},
     'optimizer': {'learning_rate': 4e-2, 'schedule': 'cosine', 'final': 0.01},
     'augment': 'flip',
