@@ -3,9 +3,10 @@
     python -m experiments.distill --dataset=cifar10 --method=mtt --ipc=1
 
 Six experts of width 32, 240 steps each on whitened images, are trained first
-and kept in the cache. The published runs (100 experts of width 128, 50 epochs)
-reach 46.3 % at 1 image per class (arXiv 2203.11932). Scored by the `dc`
-protocol and by `mtt`, each with its own network of width 128.
+and kept in the cache; then 1,500 steps, eight minutes of one core in all.
+Reaches 35.9 % under `dc` and 27.4 % under `mtt`, which augments where this
+recipe does not, both on width 128. The published runs (100 experts of width
+128, 50 epochs) reach 46.3 % at 1 image per class (arXiv 2203.11932).
 """
 
 from ml_collections import ConfigDict
