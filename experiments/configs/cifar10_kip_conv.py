@@ -3,8 +3,8 @@
     python -m experiments.distill \
         --config=experiments/configs/cifar10_kip_conv.py:1
 
-Reaches 49.4 % at 1 image per class in 48 minutes of one core, in batches of 100.
-Published, with batches of thousands: 64.7 (arXiv 2107.13034).
+Reaches 49.4 % at 1 image per class in 48 minutes of one core, in batches of
+100. Published, with batches of thousands: 64.7 (arXiv 2107.13034).
 """
 
 from ml_collections import ConfigDict

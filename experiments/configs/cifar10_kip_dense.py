@@ -4,8 +4,8 @@ r"""KIP on CIFAR-10, one-hidden-layer NTK, learned labels, mirrored targets.
         --config=experiments/configs/cifar10_kip_dense.py:1
 
 Kernel accuracy measured at 1 / 10 / 50 images per class, percent: 41.4 / 51.7 /
-53.8, in 1, 9 and 6 minutes of distilling on one busy CPU core. Published: 40.5 /
-53.1 / 58.6 (arXiv 2011.00050).
+53.8, in 1, 9 and 6 minutes of distilling on one busy CPU core. Published:
+40.5 / 53.1 / 58.6 (arXiv 2011.00050).
 """
 
 from ml_collections import ConfigDict
