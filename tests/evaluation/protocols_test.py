@@ -269,5 +269,5 @@ def test_exact_protocols_are_asked_once():
 
 
 def test_an_unknown_protocol():
-  with pytest.raises(UserError, match=r"'krr-nkt'.*nearest: krr-n"):
+  with pytest.raises(UserError, match=r"'krr-nkt'.*did you mean krr-n"):
     protocol('krr-nkt', setting())
