@@ -13,7 +13,7 @@ def check_name(field: str, name: str, allowed: Collection[str]) -> None:
     UserError: naming the nearest right one.
   """
   if name not in allowed:
-    near = difflib.get_close_matches(name, allowed, 1, 0.4)
+    near = difflib.get_close_matches(name, allowed, 1)
     hint = f' (did you mean {near[0]}?)' if near else ''
     raise UserError(
       f'{field}={name!r}: unknown{hint}; allowed are {", ".join(allowed)}'

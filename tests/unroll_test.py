@@ -198,6 +198,6 @@ def test_auto_may_be_chosen_while_tracing():
 
 def test_refuses_an_unknown_plan():
   with pytest.raises(
-    UserError, match="plan='fast': allowed are plain, products"
+    UserError, match="plan='fast': unknown; allowed are plain, products"
   ):
     unroll(lambda i, x: x, 0.0, 3, plan='fast')

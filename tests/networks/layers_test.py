@@ -66,7 +66,7 @@ def test_conv_computes_in_the_dtype_of_its_input():
 
 
 def test_an_unknown_convolution_is_refused_in_one_line():
-  with pytest.raises(UserError, match="'closed', 'im2col', 'lax'") as error:
+  with pytest.raises(UserError, match='closed, im2col, lax') as error:
     layers.Conv(3, implementation='fft').init(
       jax.random.key(0), normal(1, 4, 4, 2)
     )
