@@ -448,7 +448,8 @@ def optimised():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('size', [28, 32])
+# At 32 x 32 neural-tangents' own convolution crashes jaxlib 0.10.2.
+@pytest.mark.parametrize('size', [16, 28])
 @pytest.mark.parametrize('name', ARCHITECTURES)
 def test_named_architectures_equal_neural_tangents(x64, optimised, name, size):
   nt = pytest.importorskip('dd_jax.kernels.neural_tangents')
