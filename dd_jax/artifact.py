@@ -126,17 +126,14 @@ def decode(artifact: Artifact) -> np.ndarray | None:
       f'decoder {held["name"]!r}: this version has '
       f'{", ".join(PARAMETERIZATIONS)}'
     )
-  image, label, factors = (
-    artifact.data.image,
-    artifact.data.label,
-    artifact.data.factors,
-  )
+  data = artifact.data
+  shape, classes = tuple(data.image.shape[1:]), data.label.shape[1]
   made = PARAMETERIZATIONS[held['name']](
-    held['ipc'], tuple(image.shape[1:]), label.shape[1], **held['settings']
+    held['ipc'], shape, classes, **held['settings']
   )
   # A method that solves for its labels stores none among the factors.
-  params = {'label': label, **factors['params']}
-  return np.asarray(made.decode(params, factors['constants']).image)
+  params = {'label': data.label, **data.factors['params']}
+  return np.asarray(made.decode(params, data.factors['constants']).image)
 
 
 def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:

@@ -181,7 +181,7 @@ def check(config: Config) -> None:
       flag = field if field in _FLAGS else f'config.{field}'
       raise UserError(f'--{flag}={value}: allowed are {least} and more')
   section = config['evaluation']
-  features = {'pixels': None, 'network': None}
+  features = ('pixels', 'network')
   check_name('evaluation.features', section['features'], features)
   for name in section['baselines']:
     check_name('evaluation.baselines', name, recipe.SELECTIONS)

@@ -83,9 +83,8 @@ def small(method, parameterization):
     'experts': {'count': 2, 'epochs': 3, 'step_size': 0.1, 'batch_size': 12},
     'evaluation': {'protocol': 'krr-ntk', 'others': (), 'baselines': ()},
   }
-  if (
-    config['kernel']['name'] == 'conv'
-  ):  # a minute to compile, and not at stake
+  # A convolutional kernel takes a minute to compile, and is not at stake.
+  if config['kernel']['name'] == 'conv':
     changes['kernel'] = {'name': 'dense'}
   return recipe.update(config, changes)
 

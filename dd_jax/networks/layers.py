@@ -53,7 +53,7 @@ class Conv(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[n, h, w, c]` to `[n, h', w', features]`."""
-    _check(self.implementation)
+    check_name('convolution', self.implementation, get_args(Convolution))
     shape = (*self.kernel_size, x.shape[-1], self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', self.bias_init, (self.features,))
@@ -76,10 +76,6 @@ class Conv(nn.Module):
     )
     square = self.kernel_size == (3, 3) and self.stride == 1
     return square and same and self.implementation != 'lax'
-
-
-def _check(implementation: str) -> None:
-  check_name('convolution', implementation, get_args(Convolution))
 
 
 def _general(
