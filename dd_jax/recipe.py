@@ -33,8 +33,9 @@ from dd_jax.parameterization import (
   Parameterization,
   Start,
   from_distilled,
+  starting_labels,
 )
-from dd_jax.types import Augment, Kernel, UserError
+from dd_jax.types import Augment, DistilledData, Kernel, UserError
 
 __all__ = ['METHODS', 'NETWORKS', 'PROTOCOLS', 'SELECTIONS', 'Config']
 
@@ -351,18 +352,48 @@ def expert_epochs(config: Config) -> int:
   return asked or span.end
 
 
-def build_start(name: str) -> Start:
-  """A start by name, or from the images of an artefact's file."""
-  if name.endswith('.npz'):
-    return from_distilled(artifact.load(name).data)
+def build_start(config: Config) -> Start:
+  """A start by name, or from the images of an artefact's file.
+
+  Raises:
+    UserError: an unknown name, or an artefact that `started_from` refuses.
+  """
+  data = started_from(config)
+  if data:
+    return from_distilled(data)
+  name = config['parameterization']['start']
   check_name('parameterization.start', name, STARTS)
   return STARTS[name]
+
+
+def started_from(config: Config) -> DistilledData | None:
+  """The set whose file a run starts from; None if it starts otherwise.
+
+  Raises:
+    UserError: its images or its labels are not what this run's would be.
+  """
+  name = config['parameterization']['start']
+  if not name.endswith('.npz'):
+    return None
+  held = artifact.load(name)
+  fields = {'preprocessing': held.preprocessing.name}
+  if config['parameterization']['labels'] == 'free':
+    fields['label_encoding'] = held.metadata['label_encoding']
+  for field, value in fields.items():
+    if config[field] != value:
+      raise UserError(
+        f'parameterization.start={name!r}: its {field} is {value!r}, this '
+        f"run's is {config[field]!r}; both must be the same"
+      )
+  return held.data
 
 
 def build_parameterization(
   config: Config, setting: Setting
 ) -> Parameterization:
   """Makes what the run learns.
+
+  Free labels start from those of the artefact that the images start from.
 
   Raises:
     UserError: an unknown name, a value out of range, or too small a budget.
@@ -372,6 +403,9 @@ def build_parameterization(
   factory = PARAMETERIZATIONS[section['name']]
   with _located('parameterization', section):
     made: Parameterization = _call(factory, section, config, setting)
+  data = started_from(config)
+  if data and section['labels'] == 'free':
+    return starting_labels(made, data.label)
   return made
 
 
@@ -423,7 +457,7 @@ PARTS: dict[str, Callable[[Config, Setting], Any]] = {
   ),
   'augment': lambda c, s: build_augment(c['augment']),
   'inner_augment': lambda c, s: build_augment(c['augment'], siamese=False),
-  'start': lambda c, s: build_start(c['parameterization']['start']),
+  'start': lambda c, s: build_start(c),
   'encoding': _encoding,
   'features': lambda c, s: s.features,
   'ipc': lambda c, s: c['ipc'],

@@ -294,18 +294,50 @@ def test_schedule():
   np.testing.assert_allclose(step, -2.0)
 
 
-def test_starts_from_an_artefact(tmp_path):
-  image = np.random.default_rng(1).normal(size=(6, 8, 8, 1)).astype(np.float32)
-  kept = Artifact(
-    DistilledData(image, np.eye(3, dtype=np.float32).repeat(2, 0)),
-    fitting.fit('none', image),
-    None,
-    {},
-  )
+@pytest.fixture
+def held(tmp_path):
+  """An artefact's path, its images and its labels."""
+  rng = np.random.default_rng(1)
+  image = rng.normal(size=(6, 8, 8, 1)).astype(np.float32)
+  label = rng.normal(size=(6, 3)).astype(np.float32)
   path = tmp_path / 'd.npz'
+  fitted = fitting.fit('standardise', image)
+  metadata = {'label_encoding': 'centred'}
+  kept = Artifact(DistilledData(image, label), fitted, None, metadata)
   artifact.save(path, kept)
-  config = recipe.default('kip')
-  changes = {'ipc': 2, 'parameterization': {'start': str(path)}}
-  method = recipe.build(recipe.update(config, changes), SETTING)
-  state = method.init(jax.random.key(0), source())
-  np.testing.assert_array_equal(method.distilled(state).image, image)
+  return str(path), image, label
+
+
+def started(path, labels='free', **changes):
+  section = {'start': path, 'labels': labels}
+  changes = {'ipc': 2, 'parameterization': section, **changes}
+  config = recipe.update(recipe.default('kip'), changes)
+  method = recipe.build(config, SETTING)
+  return method.distilled(method.init(jax.random.key(0), source()))
+
+
+def test_starts_from_an_artefact(held):
+  path, image, label = held
+  data = started(path)
+  np.testing.assert_array_equal(data.image, image)
+  np.testing.assert_array_equal(data.label, label)
+
+
+def test_labels_of_another_kind_start_from_the_class(held):
+  path, image, _ = held
+  data = started(path, labels='fixed', label_encoding='one-hot')
+  np.testing.assert_array_equal(data.image, image)
+  np.testing.assert_array_equal(data.label, np.eye(3).repeat(2, 0))
+
+
+@pytest.mark.parametrize(
+  'changes, words',
+  [
+    ({'preprocessing': 'kip'}, "its preprocessing is 'standardise', this"),
+    ({'label_encoding': 'one-hot'}, "its label_encoding is 'centred', this"),
+    ({'ipc': 3}, r'holds images of shape \(6, 8, 8, 1\)'),
+  ],
+)
+def test_an_artefact_that_does_not_fit_is_refused(held, changes, words):
+  with pytest.raises(UserError, match=words):
+    started(held[0], **changes)

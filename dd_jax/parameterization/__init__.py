@@ -7,6 +7,7 @@ from dd_jax.parameterization.few import few
 from dd_jax.parameterization.frequency import frequency
 from dd_jax.parameterization.generator import generator
 from dd_jax.parameterization.hallucinator import hallucinator
+from dd_jax.parameterization.labels import starting_labels
 from dd_jax.parameterization.latent import Decoder, frozen, latent, linear
 from dd_jax.parameterization.memory import memory
 from dd_jax.parameterization.multi_formation import formation, multi_formation
@@ -44,4 +45,5 @@ __all__ = [
   'memory',
   'multi_formation',
   'pixels',
+  'starting_labels',
 ]

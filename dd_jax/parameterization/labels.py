@@ -10,7 +10,7 @@ from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.types import Key, LabeledData, PyTree
+from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 _LOGIT_SCALE = 5.0
 
@@ -95,6 +95,32 @@ def make_labels(mode: str, rule: str, encoding: LabelEncoding | None) -> Labels:
   check_name('labels', mode, _ALLOWED)
   check_name('label_rule', rule, ('plain', 'frepo'))
   return Labels(mode, rule, encoding)
+
+
+def starting_labels(
+  parameterization: Parameterization, label: jax.Array
+) -> Parameterization:
+  """`parameterization`, its free labels starting from others.
+
+  Args:
+    parameterization: with labels that are stored as they are seen.
+    label: `[n, k]`, such as label solve's.
+
+  Raises (in `init`):
+    UserError: if there are not so many labels.
+  """
+
+  def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
+    params, constants = parameterization.init(key, source)
+    expected = params['label'].shape
+    if label.shape != expected:
+      raise UserError(
+        f'start: the artefact holds labels of shape {label.shape}; this run '
+        f'needs {expected}'
+      )
+    return {**params, 'label': jnp.asarray(label)}, constants
+
+  return parameterization._replace(init=init)
 
 
 class Images(NamedTuple):
