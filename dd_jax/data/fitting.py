@@ -20,7 +20,6 @@ References: Nguyen et al., arXiv 2107.13034 (kip); Loo et al., arXiv 2210.12067
 `eps=0.1`, as Cazenave et al., arXiv 2203.11932, use it (kornia).
 """  # noqa: E501
 
-import difflib
 import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -29,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import linalg
 
+from dd_jax.checks import check_name
 from dd_jax.data.preprocess import Preprocessing, Zca
 from dd_jax.types import UserError
 
@@ -94,7 +94,8 @@ def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
   Raises:
     UserError: there is no such recipe, or the images are too large to whiten.
   """
-  recipe = _recipe(name)
+  check_name('preprocessing', name, RECIPES)
+  recipe = RECIPES[name]
   mean, std = _statistics(image, recipe)
   unit_norm = _applies(recipe.unit_norm, image, dataset)
   norm, zca = None, None
@@ -122,16 +123,6 @@ def _applies(when: str, image: np.ndarray, dataset: str) -> bool:
     'colour': image.shape[-1] > 1,
     'svhn': 'svhn' in dataset,
   }[when]
-
-
-def _recipe(name: str) -> Recipe:
-  if name in RECIPES:
-    return RECIPES[name]
-  near = difflib.get_close_matches(name, NAMES, 1)
-  hint = f' (did you mean {near[0]!r}?)' if near else ''
-  raise UserError(
-    f'preprocessing={name!r}{hint}: must be one of {", ".join(NAMES)}'
-  )
 
 
 def _statistics(

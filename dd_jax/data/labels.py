@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 
-from dd_jax.types import UserError
+from dd_jax.checks import check_name
 
 NAMES = ('one-hot', 'centred')
 
@@ -36,8 +36,5 @@ def label_encoding(name: str) -> LabelEncoding:
   Raises:
     UserError: there is none.
   """
-  if name not in NAMES:
-    raise UserError(
-      f'label_encoding={name!r}: must be one of {", ".join(NAMES)}'
-    )
+  check_name('label_encoding', name, NAMES)
   return LabelEncoding(name)
