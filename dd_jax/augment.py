@@ -471,6 +471,21 @@ def dsa(
   return one_of(list(chosen.values()))
 
 
+def composed(strategy: str) -> Augment:
+  """Operations one after the other, each with its own draw for every image.
+
+  For real images alone, such as KIP's targets: nothing siamese about it.
+
+  Args:
+    strategy: as for `dsa`; its names and `shift`, half as far as `crop`.
+
+  Raises:
+    UserError: an unknown operation.
+  """
+  operations = {**_dsa_operations(False), 'shift': random_shift(1 / 16)}
+  return in_turn(list(_parse(strategy, operations, siamese=False).values()))
+
+
 def idc(
   strategy: str = IDC, *, siamese: bool = True, align_corners: bool = False
 ) -> Augment:

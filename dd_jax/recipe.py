@@ -123,6 +123,7 @@ _OPTIMIZERS = {
   'smooth_adam': functools.partial(optax.adam, eps_root=1e-12),
 }
 _PLAIN = (int, float, bool, str)
+_per_image = functools.partial(augment.dsa, siamese=False)
 _HALVINGS = (0.6, 0.8, 0.9)  # where the rate halves, of all steps (CAFE)
 
 
@@ -281,13 +282,15 @@ def _sgd(
   return optax.chain(optax.add_decayed_weights(weight_decay), sgd)
 
 
-def build_augment(text: str, siamese: bool = True) -> Augment | None:
+def build_augment(
+  text: str, strategy: Callable[[str], Augment] = augment.dsa
+) -> Augment | None:
   """Makes an augmentation of `none`, `flip`, `dc`, or DSA operations.
 
   Args:
     text: the operations, joined by `_`; `dc` is what that protocol does to
       MNIST.
-    siamese: one draw of their parameters for a batch, not one for each image.
+    strategy: how operations are drawn.
   """
   if text == 'none':
     return None
@@ -295,7 +298,7 @@ def build_augment(text: str, siamese: bool = True) -> Augment | None:
     return augment.flip
   if text == 'dc':
     return augment.dc_mnist()
-  return augment.dsa(text, siamese=siamese)
+  return strategy(text)
 
 
 def build_experts(config: Config, setting: Setting) -> experts.Recipe:
@@ -315,7 +318,7 @@ def build_experts(config: Config, setting: Setting) -> experts.Recipe:
     expert_epochs(config),
     section['epoch_steps'] or None,
     section['batch_size'],
-    build_augment(section['augment'], siamese=False),
+    build_augment(section['augment'], _per_image),
     section['rho'],
     section['alpha'],
     section['at_once'],
@@ -456,7 +459,8 @@ PARTS: dict[str, Callable[[Config, Setting], Any]] = {
     c['inner_optimizer'], c['num_steps']
   ),
   'augment': lambda c, s: build_augment(c['augment']),
-  'inner_augment': lambda c, s: build_augment(c['augment'], siamese=False),
+  'inner_augment': lambda c, s: build_augment(c['augment'], _per_image),
+  'target_augment': lambda c, s: build_augment(c['augment'], augment.composed),
   'start': lambda c, s: build_start(c),
   'encoding': _encoding,
   'features': lambda c, s: s.features,

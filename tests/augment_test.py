@@ -19,6 +19,7 @@ STRATEGIES = {
   'dc_mnist': augment.dc_mnist(),
   'flip': augment.flip,
   'identity': augment.identity,
+  'composed': augment.composed('flip_shift_cutout'),
   'per_image': augment.per_image(augment.dsa('flip_color')),
 }
 SHAPES = [(2, 2, 1), (5, 4, 3), (7, 7, 1), (8, 6, 3)]
@@ -286,6 +287,16 @@ def test_flip_is_drawn_per_image():
   flipped = (out == batch[:, :, ::-1]).all((1, 2, 3))
   assert (flipped | (out == batch).all((1, 2, 3))).all()
   assert 150 < flipped.sum() < 250
+
+
+def test_composed_draws_every_operation_for_every_image():
+  images = jnp.tile(ramp(32, 32), (4000, 1, 1, 1))
+  out = augment.composed('flip_shift')(jax.random.key(2), images)
+  rows = np.asarray(out[:, 16, 16, 0] - 17).astype(int)
+  flipped = np.asarray(out[:, 16, 15, 1] > out[:, 16, 16, 1])
+  pairs = collections.Counter(zip(rows.tolist(), flipped.tolist(), strict=True))
+  assert set(rows.tolist()) == set(range(-2, 3)) and len(pairs) == 10
+  assert chi_square(list(pairs.values())) < 29  # p = 0.0007 at 9 degrees
 
 
 def test_per_image_draws_the_operation_too():

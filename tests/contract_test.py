@@ -339,7 +339,9 @@ CASES = {
   },
   'kip nngp': functools.partial(make_kip, get='nngp'),
   'kip erf': functools.partial(make_kip, activation='erf'),
-  'kip augmented': functools.partial(make_kip, augment=augment.flip),
+  'kip augmented': functools.partial(
+    make_kip, target_augment=augment.composed('flip_shift')
+  ),
   'label_solve': make_solve,
   'label_solve memory': functools.partial(make_solve, 'memory'),
   'label_solve nngp': functools.partial(make_solve, 'start-kmeans', get='nngp'),

@@ -50,7 +50,7 @@ def kip(
   *,
   batch_size: int = 5000,
   ridge: Ridge = Ridge(1e-6, 'trace'),
-  augment: Augment | None = None,
+  target_augment: Augment | None = None,
 ) -> Distiller:
   """Kernel inducing points.
 
@@ -60,13 +60,15 @@ def kip(
     optimizer: the paper's is Adam at 4e-2.
     batch_size: real images a step, the same number of every class.
     ridge: the paper's is 1e-6 of the mean diagonal.
-    augment: applied to the target batch.
+    target_augment: applied to the real images, each with its own draw.
   """
 
   def loss(
     learned: Learned, batch: LabeledData, context: Context
   ) -> tuple[jax.Array, Metrics]:
-    image = augment(context.key, batch.image) if augment else batch.image
+    image = batch.image
+    if target_augment:
+      image = target_augment(context.key, image)
     support = learned.data
     prediction, raised = predict(
       kernel(support.image, None),
