@@ -21,8 +21,8 @@ from dd_jax.kernels.conv.plan import Plan
 from dd_jax.types import PyTree, UserError
 
 _VECTOR = 16
-# A slice of a block, on a CPU: two should lie in the second-level cache. Smaller
-# blocks were a sixth slower with the gradient, larger ones slower both ways.
+# A slice of a block, on a CPU: two should lie in the second-level cache.
+# Smaller blocks were a fifth slower with the gradient, larger ones both ways.
 _CACHE_BYTES = 7 << 16
 
 
