@@ -109,6 +109,11 @@ def load(path: str | pathlib.Path) -> Artifact:
   return loaded
 
 
+def digest(artifact: Artifact) -> str:
+  """The SHA-256 of all its arrays, as its file holds it."""
+  return _digest(_arrays(artifact))
+
+
 def decode(artifact: Artifact) -> np.ndarray | None:
   """The images that the stored factors decode to: `[n, h, w, c]`.
 

@@ -95,12 +95,15 @@ def run(
   check(config)
   dataset = dataset or load_dataset(config)
   identity = {'config': _portable(config), 'data': dataset.provenance}
+  start = recipe.started_from(config)
+  if start:  # its name alone, distilled.npz as a rule, would not tell
+    identity['start'] = {'sha256': artifact.digest(start)}
   finished = workdir.finished(identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   cache = Cache()
   prepared = prepare(dataset, config['preprocessing'], cache=cache)
-  scorer = Scorer(config, prepared, cache, mesh)
+  scorer = Scorer(config, prepared, cache, mesh, start.data if start else None)
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:

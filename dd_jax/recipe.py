@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import optax
 
 from dd_jax import artifact, augment, experts
+from dd_jax.artifact import Artifact
 from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding, label_encoding
 from dd_jax.distiller import Distiller
@@ -123,7 +124,7 @@ _OPTIMIZERS = {
   'smooth_adam': functools.partial(optax.adam, eps_root=1e-12),
 }
 _PLAIN = (int, float, bool, str)
-_per_image = functools.partial(augment.dsa, siamese=False)
+_each_its_own = functools.partial(augment.dsa, siamese=False)
 _HALVINGS = (0.6, 0.8, 0.9)  # where the rate halves, of all steps (CAFE)
 
 
@@ -134,11 +135,13 @@ class Setting(NamedTuple):
     image_shape: `(h, w, c)`.
     num_classes: `k`.
     features: what a selection measures distances in, or None.
+    start: the set that the run starts from (see `started_from`), or None.
   """
 
   image_shape: tuple[int, int, int]
   num_classes: int
   features: Callable[..., Any] | None = None
+  start: DistilledData | None = None
 
 
 def default(method: str = 'kip') -> Config:
@@ -318,7 +321,7 @@ def build_experts(config: Config, setting: Setting) -> experts.Recipe:
     expert_epochs(config),
     section['epoch_steps'] or None,
     section['batch_size'],
-    build_augment(section['augment'], _per_image),
+    build_augment(section['augment'], _each_its_own),
     section['rho'],
     section['alpha'],
     section['at_once'],
@@ -355,22 +358,8 @@ def expert_epochs(config: Config) -> int:
   return asked or span.end
 
 
-def build_start(config: Config) -> Start:
-  """A start by name, or from the images of an artefact's file.
-
-  Raises:
-    UserError: an unknown name, or an artefact that `started_from` refuses.
-  """
-  data = started_from(config)
-  if data:
-    return from_distilled(data)
-  name = config['parameterization']['start']
-  check_name('parameterization.start', name, STARTS)
-  return STARTS[name]
-
-
-def started_from(config: Config) -> DistilledData | None:
-  """The set whose file a run starts from; None if it starts otherwise.
+def started_from(config: Config) -> Artifact | None:
+  """The artefact that a run starts from; None if it starts otherwise.
 
   Raises:
     UserError: its images or its labels are not what this run's would be.
@@ -388,7 +377,20 @@ def started_from(config: Config) -> DistilledData | None:
         f'parameterization.start={name!r}: its {field} is {value!r}, this '
         f"run's is {config[field]!r}; both must be the same"
       )
-  return held.data
+  return held
+
+
+def build_start(config: Config, setting: Setting) -> Start:
+  """The start of `setting`, or one by name.
+
+  Raises:
+    UserError: an unknown name.
+  """
+  if setting.start:
+    return from_distilled(setting.start)
+  name = config['parameterization']['start']
+  check_name('parameterization.start', name, STARTS)
+  return STARTS[name]
 
 
 def build_parameterization(
@@ -396,7 +398,7 @@ def build_parameterization(
 ) -> Parameterization:
   """Makes what the run learns.
 
-  Free labels start from those of the artefact that the images start from.
+  Free labels start from those of the set that the images start from.
 
   Raises:
     UserError: an unknown name, a value out of range, or too small a budget.
@@ -406,9 +408,8 @@ def build_parameterization(
   factory = PARAMETERIZATIONS[section['name']]
   with _located('parameterization', section):
     made: Parameterization = _call(factory, section, config, setting)
-  data = started_from(config)
-  if data and section['labels'] == 'free':
-    return starting_labels(made, data.label)
+  if setting.start and section['labels'] == 'free':
+    return starting_labels(made, setting.start.label)
   return made
 
 
@@ -459,9 +460,9 @@ PARTS: dict[str, Callable[[Config, Setting], Any]] = {
     c['inner_optimizer'], c['num_steps']
   ),
   'augment': lambda c, s: build_augment(c['augment']),
-  'inner_augment': lambda c, s: build_augment(c['augment'], _per_image),
+  'inner_augment': lambda c, s: build_augment(c['augment'], _each_its_own),
   'target_augment': lambda c, s: build_augment(c['augment'], augment.composed),
-  'start': lambda c, s: build_start(c),
+  'start': build_start,
   'encoding': _encoding,
   'features': lambda c, s: s.features,
   'ipc': lambda c, s: c['ipc'],

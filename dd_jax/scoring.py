@@ -39,18 +39,22 @@ class Scorer:
     prepared: its data.
     cache: where baselines are kept.
     mesh: whose `data` axis learners are split over, or None.
+    start: the set that the run starts from, or None.
   """
 
   config: Config
   prepared: Prepared
   cache: Cache
   mesh: jax.sharding.Mesh | None = None
+  start: DistilledData | None = None
 
   @property
   def setting(self) -> recipe.Setting:
     """What the run's objects depend on."""
     source = self.prepared.train
-    return recipe.Setting(source.image_shape, source.num_classes)
+    return recipe.Setting(
+      source.image_shape, source.num_classes, start=self.start
+    )
 
   def build(self, config: Config) -> Distiller:
     """Makes a method on this run's data."""

@@ -240,6 +240,19 @@ def test_other_data_are_refused(finished):
     run(finished[0], resume=True, dataset=toy(shift=1))
 
 
+def test_another_start_of_the_same_name_is_refused(finished, tmp_path):
+  _, (made, _) = finished
+  file, folder = tmp_path / 'start.npz', tmp_path / 'w'
+  settings = config(parameterization={'start': str(file)})
+  artifact.save(file, made)
+  first = run(folder, settings).result
+  assert run(folder, settings, resume=True).result == first
+  moved = made.data._replace(image=made.data.image + 1)
+  artifact.save(file, made._replace(data=moved))
+  with pytest.raises(UserError, match=r'start\.sha256 was'):
+    run(folder, settings, resume=True)
+
+
 def test_a_full_folder_is_refused(finished):
   with pytest.raises(UserError, match=r'--resume.*--overwrite'):
     run(finished[0])

@@ -154,11 +154,6 @@ WRONG_TO_BUILD = {
   'schedule': ({'optimizer': {'schedule': 'cosin'}}, "'cosin'", 'cosine'),
   'rate': ({'optimizer': {'learning_rate': -1.0}}, '-1.0', 'above 0'),
   'start': ({'parameterization': {'start': 'reel'}}, "'reel'", 'real'),
-  'start file': (
-    {'parameterization': {'start': 'absent.npz'}},
-    'absent.npz',
-    'no such',
-  ),
   'labels': (
     {'parameterization': {'labels': 'fre'}},
     "parameterization.labels='fre'",
@@ -312,7 +307,8 @@ def started(path, labels='free', **changes):
   section = {'start': path, 'labels': labels}
   changes = {'ipc': 2, 'parameterization': section, **changes}
   config = recipe.update(recipe.default('kip'), changes)
-  method = recipe.build(config, SETTING)
+  start = recipe.started_from(config).data
+  method = recipe.build(config, SETTING._replace(start=start))
   return method.distilled(method.init(jax.random.key(0), source()))
 
 
@@ -328,6 +324,11 @@ def test_labels_of_another_kind_start_from_the_class(held):
   data = started(path, labels='fixed', label_encoding='one-hot')
   np.testing.assert_array_equal(data.image, image)
   np.testing.assert_array_equal(data.label, np.eye(3).repeat(2, 0))
+
+
+def test_an_absent_artefact_is_refused():
+  with pytest.raises(UserError, match=r'^absent\.npz: there is no such'):
+    started('absent.npz')
 
 
 @pytest.mark.parametrize(
