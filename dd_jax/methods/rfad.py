@@ -19,13 +19,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.checks import check_least, check_name
+from dd_jax.checks import check_least
 from dd_jax.data import sampling
-from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
-from dd_jax.losses import accuracy, soft_cross_entropy, squared_error
+from dd_jax.methods.regression import (
+  SCALE_RATE,
+  learned_scale,
+  regression_loss,
+)
 from dd_jax.models import fresh
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
@@ -39,11 +42,8 @@ from dd_jax.types import (
   UserError,
 )
 
-_CENTRED = LabelEncoding('centred')
 _HIGHEST = jax.lax.Precision.HIGHEST
 W_STD, B_STD = 2**0.5, 0.1  # of the read-out; W_STD times 1/sqrt(fan in)
-_SCALE_RATE = 1e-2
-_LOSSES = ('cross_entropy', 'squared_error')
 
 
 def rfad(
@@ -78,14 +78,11 @@ def rfad(
     UserError: an unknown loss, a number out of range, or a map of images that
       are not stored as they are.
   """
-  _check(parameterization, networks, loss, transform_rate)
-  platt = loss == _LOSSES[0]
-  extra, rates = {}, {}
-  if platt:
-    extra['log_scale'], rates['log_scale'] = jnp.zeros(()), _SCALE_RATE
+  _check(parameterization, networks, transform_rate)
+  extra = learned_scale(loss)
   if transform_rate:
-    extra['transform'] = jnp.eye(math.prod(image_shape))
-    rates['transform'] = transform_rate
+    extra = {**extra, 'transform': jnp.eye(math.prod(image_shape))}
+  rates = {'log_scale': SCALE_RATE, 'transform': transform_rate}
 
   def mapped(learned: Learned) -> LabeledData:
     data = learned.data
@@ -105,17 +102,8 @@ def rfad(
     support = mapped(learned)
     k_ss, k_ts = random_kernels(network, members, support.image, batch.image)
     prediction, raised = predict(k_ss, k_ts, support.label, ridge)
-    metrics = {
-      'batch_accuracy': accuracy(prediction, batch.label),
-      'ridge_raised': raised,
-    }
-    if platt:
-      scale = jnp.exp(learned.extra['log_scale'])
-      each = soft_cross_entropy(scale * prediction, batch.label)
-      return jnp.mean(each), {**metrics, 'temperature': scale}
-    target = _CENTRED.encode(batch.label)
-    each = squared_error(prediction, target) / target.shape[-1]
-    return jnp.mean(each), metrics
+    value, metrics = regression_loss(learned.extra, prediction, batch.label)
+    return value, {**metrics, 'ridge_raised': raised}
 
   def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
     del step
@@ -182,10 +170,8 @@ def _last_key(path: tuple, leaf: PyTree) -> str:
 def _check(
   parameterization: Parameterization,
   networks: int,
-  loss: str,
   transform_rate: float,
 ) -> None:
-  check_name('loss', loss, _LOSSES)
   check_least(1, networks=networks)
   check_least(0, transform_rate=transform_rate)
   if transform_rate and not parameterization.plain:

@@ -13,7 +13,7 @@ from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.methods.kip import NormalEquations, kip, label_solve
 from dd_jax.methods.selection import random, selection
 from dd_jax.parameterization import pixels
-from dd_jax.types import LabeledData
+from dd_jax.types import LabeledData, UserError
 
 CLASSES, IPC, SHAPE = 3, 2, (4, 4, 1)
 CENTRED = LabelEncoding('centred')
@@ -47,21 +47,26 @@ def ntk(x1, x2, w_std=2**0.5, b_std=0.1):
   return out
 
 
-def objective(support, label, image, target, ridge):
-  """`1/2 mean (y_t - K_ts (K_ss + ridge tr/n I)^-1 y_s)^2`."""
+def objective(support, label, image, one_hot, ridge, loss='squared_error'):
+  """`1/2 mean (y_t - p)^2` or the cross-entropy of `10 p`; see below for p."""
   k_ss, k_ts = ntk(support, support), ntk(image, support)
   penalty = ridge * np.trace(k_ss) / len(k_ss)
   weights = np.linalg.solve(k_ss + penalty * np.eye(len(k_ss)), label)
-  return 0.5 * np.mean((target - k_ts @ weights) ** 2)
+  prediction = k_ts @ weights
+  if loss == 'squared_error':
+    return 0.5 * np.mean((one_hot - 1 / CLASSES - prediction) ** 2)
+  logits = 10 * prediction
+  return np.mean(np.log(np.exp(logits).sum(-1)) - (logits * one_hot).sum(-1))
 
 
-def make(optimizer=None, ridge=1e-2, **settings):
+def make(optimizer=None, ridge=1e-2, loss='squared_error', **settings):
   return kip(
     pixels(IPC, encoding=CENTRED, **settings),
     dense_kernel('ntk'),
     optimizer or optax.sgd(1.0),
     batch_size=12,
     ridge=Ridge(ridge),
+    loss=loss,
   )
 
 
@@ -71,9 +76,13 @@ def started(method, seed=0):
   return method.init(key, source), method.sample(key, jnp.int32(0), source)
 
 
+LOSSES = ('squared_error', 'cross_entropy')
+
+
+@pytest.mark.parametrize('loss', LOSSES)
 @pytest.mark.parametrize('ridge', [1e-6, 1e-2])
-def test_loss_is_the_papers(ridge):
-  method = make(ridge=ridge)
+def test_loss_is_the_papers(ridge, loss):
+  method = make(ridge=ridge, loss=loss)
   state, batch = started(method)
   # Labels that no class could have: the loss must use them as they are.
   label = np.random.default_rng(1).normal(size=(IPC * CLASSES, CLASSES))
@@ -83,33 +92,48 @@ def test_loss_is_the_papers(ridge):
     np.asarray(state.params['data']['image']),
     label,
     np.asarray(batch.image),
-    np.asarray(batch.label) - 1 / CLASSES,
+    np.asarray(batch.label),
     ridge,
+    loss,
   )
   assert metrics['loss'].dtype == np.float64
   np.testing.assert_allclose(metrics['loss'], expected, rtol=1e-8)
 
 
+@pytest.mark.parametrize('loss', LOSSES)
 @pytest.mark.parametrize('part', ['image', 'label'])
-def test_gradient_matches_finite_differences(part):
-  method = make()
+def test_gradient_matches_finite_differences(part, loss):
+  method = make(loss=loss)
   state, batch = started(method)
   after, _ = method.update(jax.random.key(0), 0, state, batch)
   before = {k: np.asarray(v) for k, v in state.params['data'].items()}
   # A step of SGD at 1 is minus the gradient.
   gradient = before[part] - np.asarray(after.params['data'][part])
   direction = np.random.default_rng(2).normal(size=gradient.shape)
-  target = np.asarray(batch.label) - 1 / CLASSES
+  real = np.asarray(batch.image), np.asarray(batch.label)
 
   def along(step):
     moved = {**before, part: before[part] + step * direction}
-    return objective(
-      moved['image'], moved['label'], np.asarray(batch.image), target, 1e-2
-    )
+    return objective(moved['image'], moved['label'], *real, 1e-2, loss)
 
   step = 1e-5
   expected = (along(step) - along(-step)) / (2 * step)
   np.testing.assert_allclose(np.vdot(gradient, direction), expected, rtol=1e-6)
+
+
+def test_the_scale_is_learned():
+  method = make(loss='cross_entropy')
+  state, batch = started(method)
+  after, metrics = method.update(jax.random.key(0), 0, state, batch)
+  assert float(metrics['temperature']) == pytest.approx(10)
+  moved = np.exp(float(after.params['extra']['log_scale']))
+  assert moved != 10 and abs(np.log(moved / 10)) < 0.02
+  assert make().init(jax.random.key(0), toy()).params['extra'] == {}
+
+
+def test_an_unknown_loss_is_refused():
+  with pytest.raises(UserError, match=r"^loss='hinge': unknown"):
+    make(loss='hinge')
 
 
 def test_batches_hold_every_class_equally():
@@ -221,11 +245,9 @@ def test_label_solve_predicts_best():
   state, _ = swept(method, source, 1)
   everything = source.take(jnp.arange(40))
   image = np.asarray(state.constants['image'])
-  target = np.asarray(everything.label) - 1 / CLASSES
+  real = np.asarray(everything.image), np.asarray(everything.label)
   label = np.asarray(method.distilled(state).label)
-  loss = lambda y: objective(
-    image, y, np.asarray(everything.image), target, 1e-3
-  )
+  loss = lambda y: objective(image, y, *real, 1e-3)
   rng = np.random.default_rng(0)
   for _ in range(10):
     assert loss(label) < loss(label + 1e-3 * rng.normal(size=label.shape))
@@ -263,8 +285,8 @@ def test_metrics_of_a_batch_that_wraps_round():
   last = source.take(jnp.arange(39, 40))
   image = np.asarray(state.constants['image'])
   label = np.asarray(state.params['data']['label'])
-  target = np.asarray(last.label) - 1 / CLASSES
-  expected = objective(image, label, np.asarray(last.image), target, 1e-3)
+  real = np.asarray(last.image), np.asarray(last.label)
+  expected = objective(image, label, *real, 1e-3)
   np.testing.assert_allclose(rows[1]['loss'], expected, rtol=1e-5)
   k_ss = ntk(image, image)
   system = k_ss + 1e-3 * np.trace(k_ss) / len(k_ss) * np.eye(len(k_ss))
