@@ -1,5 +1,6 @@
 """One run from data to report: the only place where all the parts meet."""
 
+import contextlib
 import importlib.metadata
 import itertools
 import json
@@ -113,16 +114,17 @@ def run(
   for writer, note in itertools.product(writers, notes):
     writer.message(note)
   source, taught = _source(config, prepared, cache, writers, mesh)
-  result = driver.distill(
-    method,
-    source,
-    seed=config['seed'],
-    num_steps=num_steps(config, prepared),
-    validation=scorer.validation(),
-    checkpointer=checkpointer,
-    writers=writers,
-    mesh=mesh,
-  )
+  with _released(workdir):
+    result = driver.distill(
+      method,
+      source,
+      seed=config['seed'],
+      num_steps=num_steps(config, prepared),
+      validation=scorer.validation(),
+      checkpointer=checkpointer,
+      writers=writers,
+      mesh=mesh,
+    )
   made = _artifact(config, prepared, result)
   if workdir:
     artifact.save(workdir.path / ARTIFACT, made)
@@ -137,6 +139,17 @@ def run(
   if workdir:
     _write(workdir, made, record)
   return Outcome(made, record)
+
+
+@contextlib.contextmanager
+def _released(workdir: Workdir | None) -> Iterator[None]:
+  """Gives the folder back where a run is refused before its first step."""
+  try:
+    yield
+  except UserError:
+    if workdir:
+      workdir.release()
+    raise
 
 
 def _source(

@@ -112,6 +112,14 @@ class Workdir:
     except OSError as error:
       raise _unusable(self.path, error) from error
 
+  def release(self) -> None:
+    """Takes `claim` back where no step came of it: the folder is free again."""
+    if self.resumed or self.has_checkpoint or self.rows('metrics.jsonl'):
+      return
+    self._clear()
+    if not any(self.path.iterdir()):
+      self.path.rmdir()
+
   def rows(self, name: str) -> list[dict[str, Any]]:
     """The objects of a `.jsonl` file; none where there is no such file."""
     path = self.path / name

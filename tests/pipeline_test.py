@@ -258,6 +258,17 @@ def test_a_full_folder_is_refused(finished):
     run(finished[0])
 
 
+def test_a_run_refused_at_its_first_step_leaves_no_folder(tmp_path):
+  """A kernel sees the images' size no earlier."""
+  image = np.random.default_rng(0).integers(0, 255, (60, 4, 4, 1), np.uint8)
+  label = np.arange(60) % 3
+  settings = config(kernel={'name': 'conv'})
+  small = from_arrays(image, label, image, label)
+  with pytest.raises(UserError, match='does not fit 1x1'):
+    run(tmp_path / 'w', settings, dataset=small)
+  assert not (tmp_path / 'w').exists()
+
+
 def test_the_test_set_is_read_at_the_end_alone(monkeypatch):
   """Distilling and choosing happen where there is no test set at all."""
   held = {}
