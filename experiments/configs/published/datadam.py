@@ -12,7 +12,7 @@ Published accuracy, percent, by images per class:
 
 A user of its code did not reach these figures; its authors point to their own
 starting images, which are not used here. There is no download of Tiny ImageNet:
-after datadam.py:tiny_imagenet,10, --dataset=FOLDER names its training images, a
+with datadam.py:tiny_imagenet,10, --dataset=FOLDER names its training images, a
 folder for each class.
 Cost: 8,000 steps, each like one of DM; a GPU for hours.
 """

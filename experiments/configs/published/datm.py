@@ -11,7 +11,7 @@ Published accuracy, percent, by images per class:
     tiny_imagenet | 17.1 | 31.1 | 39.7 |      |      |
 
 Those runs chose their state on the test set; this one does not. There is no
-download of Tiny ImageNet: after datm.py:tiny_imagenet,10, --dataset=FOLDER
+download of Tiny ImageNet: with datm.py:tiny_imagenet,10, --dataset=FOLDER
 names its training images, a folder for each class.
 Step size: the published rate 1e-7 moves its logarithm at 0.001, 1e-5 at 0.1,
 1e-4 at 1.0.

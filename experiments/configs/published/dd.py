@@ -8,7 +8,8 @@ r"""Dataset distillation as published (arXiv 1811.10959).
 Published accuracy, percent. From one fixed initial network, which is this
 recipe: MNIST 94 with 10 images; CIFAR-10 54 with 100, here in ten batches of
 one image per class. From random ones (the survey's figures), for which
-`--config.method.init_seed=0`: 79.5 with 10 images per class, CIFAR-10 36.8.
+`--config.method.init_seed=0`: MNIST 79.5 with 10 images per class; CIFAR-10
+36.8.
 On CIFAR-10 the learner there is AlexCifarNet, here the ConvNet of the field.
 Adam has its usual betas here, 0.5 and 0.999 there, and its rate falls by a
 cosine.

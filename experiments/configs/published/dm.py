@@ -13,7 +13,7 @@ Published accuracy, percent, by images per class:
 
 CIFAR-10 at 100 / 200 / 500 / 1,000 / 1,250: 67.0 / 71.2 / 76.1 / 79.8 / 80.8.
 Learners there train with augmentation, for 1,000 epochs. There is no download
-of Tiny ImageNet: after dm.py:tiny_imagenet,10, --dataset=FOLDER names its
+of Tiny ImageNet: with dm.py:tiny_imagenet,10, --dataset=FOLDER names its
 training images, a folder for each class.
 Cost: 20,000 steps that each pass 2,560 real images (CIFAR-100 25,600, Tiny
 ImageNet 51,200) through a network of width 128; a GPU for hours.

@@ -18,33 +18,22 @@ Published for 1 image per class; used here for all, with batches of 256.
 Cost: as `mtt.py`, with sixteen times the images in an inner step.
 """
 
-from typing import NamedTuple
-
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
 from experiments.configs.published._common import published
-
-
-class _Method(NamedTuple):
-  """What differs, in the order of the table."""
-
-  inner_steps: int
-  max_start: int
-  step_size: float
-  step_size_rate: float
-
+from experiments.configs.published.mtt import Method
 
 DATASETS = {
   'cifar10': {
-    1: _Method(50, 5, 0.01, 1e-7),
-    10: _Method(40, 15, 0.01, 1e-5),
-    50: _Method(30, 40, 0.001, 1e-5),
+    1: Method(50, 2, 5, 0.01, 1e-7),
+    10: Method(40, 2, 15, 0.01, 1e-5),
+    50: Method(30, 2, 40, 0.001, 1e-5),
   },
   'cifar100': {
-    1: _Method(50, 15, 0.01, 1e-5),
-    10: _Method(20, 40, 0.01, 1e-5),
-    50: _Method(80, 40, 0.01, 1e-5),
+    1: Method(50, 2, 15, 0.01, 1e-5),
+    10: Method(20, 2, 40, 0.01, 1e-5),
+    50: Method(80, 2, 40, 0.01, 1e-5),
   },
 }
 
@@ -56,7 +45,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'preprocessing': 'standardise',
     'ipc': ipc,
     'num_steps': 15_000,
-    'method': {**method._asdict(), 'expert_epochs': 2, 'support_batch': 256},
+    'method': method._replace(support_batch=256)._asdict(),
     'parameterization': {'name': 'frequency'},
     'optimizer': {'learning_rate': 1e8 / 64**2},
   }

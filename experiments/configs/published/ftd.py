@@ -3,8 +3,8 @@ r"""FTD as published (arXiv 2211.11004).
     python -m experiments.distill \
         --config=experiments/configs/published/ftd.py:cifar10,10
 
-Published accuracy, percent, by images per class, and of the experts the epochs
-(those that are read, of 50) and what all of them take:
+Published accuracy, percent, by images per class; the experts' epochs at each
+(those that are read, of 50), and what all experts take:
 
     data set      |    1 |   10 |   50 | epochs   | GB
     cifar10       | 46.8 | 66.6 | 73.8 | 3/21/41  | 0.51 to 5.4
@@ -13,7 +13,7 @@ Published accuracy, percent, by images per class, and of the experts the epochs
 
 Those runs chose their state on the test set; this one does not. The moving
 average is scored on fresh networks; the published code scores it on one that
-was trained before. There is no download of Tiny ImageNet: after
+was trained before. There is no download of Tiny ImageNet: with
 ftd.py:tiny_imagenet,10, --dataset=FOLDER names its training images, a folder
 for each class.
 Step size: the published rate 1e-7 moves its logarithm at 0.001; 1e-5 at 0.1,

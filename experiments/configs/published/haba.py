@@ -15,28 +15,17 @@ one of the set's, and batches are of 256.
 Cost: as `mtt.py`, and a second network of its kind.
 """
 
-from typing import NamedTuple
-
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
 from experiments.configs.published._common import published
-
-
-class _Method(NamedTuple):
-  """What differs, in the order of the table."""
-
-  inner_steps: int
-  max_start: int
-  step_size: float
-  step_size_rate: float
-
+from experiments.configs.published.mtt import Method
 
 DATASETS = {
   'cifar10': {
-    1: _Method(50, 2, 0.01, 1e-7),
-    10: _Method(30, 20, 0.001, 1e-5),
-    50: _Method(30, 20, 0.01, 1e-5),
+    1: Method(50, 2, 2, 0.01, 1e-7),
+    10: Method(30, 2, 20, 0.001, 1e-5),
+    50: Method(30, 2, 20, 0.01, 1e-5),
   },
 }
 
@@ -47,7 +36,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'dataset': dataset,
     'ipc': ipc,
     'num_steps': 15_000,
-    'method': {**method._asdict(), 'expert_epochs': 2, 'support_batch': 256},
+    'method': method._replace(support_batch=256)._asdict(),
     'parameterization': {'name': 'hallucinator', 'bases': ipc, 'club': 0.1},
     'optimizer': {'learning_rate': 100.0, 'momentum': 0.95},
   }

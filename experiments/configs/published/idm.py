@@ -13,7 +13,7 @@ Published accuracy, percent, by images per class:
 Those runs chose their state on the test set, and trained learners with CutMix
 and augmentation. On CIFAR-100 and Tiny ImageNet at 1 image per class the real
 batch is all 500 images of a class (the published 5,000 repeats them). There is
-no download of Tiny ImageNet: after idm.py:tiny_imagenet,10, --dataset=FOLDER
+no download of Tiny ImageNet: with idm.py:tiny_imagenet,10, --dataset=FOLDER
 names its training images, a folder for each class.
 Cost: 20,000 steps of 256 real images per class, and 20 training steps of 256
 images each; a GPU for hours.

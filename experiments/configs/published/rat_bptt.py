@@ -13,7 +13,7 @@ Published accuracy, percent, by images per class:
 Those runs chose their state on the test set; this one does not. CIFAR-10's
 settings are those for 10 images per class. The window is fixed at the end on
 CIFAR-100 at 1 image per class and on Tiny ImageNet, where each step looks at 50
-classes there, here at all of them. After rat_bptt.py:tiny_imagenet,10 give that
+classes there, here at all of them. With rat_bptt.py:tiny_imagenet,10 give that
 data with --dataset, as a folder of images or an .npz file.
 Cost: 60,000 steps; CIFAR-10, 22 hours at 10 images per class on an A800, as
 published; CIFAR-100, days on a GPU; Tiny ImageNet, of a ConvNet-D4, days on a
