@@ -53,9 +53,12 @@ _OVERWRITE = flags.DEFINE_bool(
 _CONFIG = flags.DEFINE_string(
   'config',
   None,
-  'A recipe: experiments/configs/NAME.py, or NAME.py:IPC. Any field of it is '
-  'changed by --config.FIELD=VALUE, such as --config.method.ridge=1e-5. '
-  'Default: the recipe of that set and method, where there is one.',
+  'A recipe: experiments/configs/NAME.py, or NAME.py:IPC; those in published/ '
+  'are for several sets, published/NAME.py:DATASET,IPC. What the colon leaves '
+  'out is taken from --dataset (of a path, its name) and --ipc. Any field of a '
+  'recipe is changed by --config.FIELD=VALUE, such as '
+  '--config.method.ridge=1e-5. Default: the recipe of that set and method, '
+  'where there is one.',
 )
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."

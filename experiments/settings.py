@@ -1,10 +1,12 @@
 """From the command line to a configuration.
 
-`--config=FILE[:ARGUMENT]` names a recipe file and `--config.FIELD=VALUE`
-changes a field of it; both are read here, before absl sees the other flags.
+`--config=FILE[:ARGUMENT]` names a recipe file, where the argument is
+`DATASET,IPC` or one of the two, and `--config.FIELD=VALUE` changes a field of
+it; both are read here, before absl sees the other flags.
 """
 
 import ast
+import inspect
 import pathlib
 import runpy
 from collections.abc import Mapping, Sequence
@@ -55,7 +57,7 @@ def configuration(
   """
   values = dict(named)
   method = values.pop('method', None)
-  config = _recipe(file, method, values.get('dataset'), values.get('ipc'))
+  config = _recipe(file, method, values)
   if method and config['method']['name'] != method:
     raise UserError(
       f'--method={method}: the recipe {file} is for '
@@ -77,37 +79,69 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
 
 
 def _recipe(
-  file: str | None, method: str | None, dataset: str | None, ipc: int | None
+  file: str | None, method: str | None, values: Mapping[str, Any]
 ) -> recipe.Config:
+  flags = {k: values[k] for k in ('dataset', 'ipc') if values.get(k)}
+  if 'dataset' in flags:
+    flags['dataset'] = pathlib.Path(flags['dataset']).stem
   if file is None:
-    method, dataset = method or 'kip', dataset or recipe.COMMON['dataset']
-    check_name('--method', method, recipe.METHODS)
-    path = _CONFIGS / f'{pathlib.Path(dataset).stem}_{method}.py'
-    return _load(path, ipc) if path.exists() else recipe.default(method)
+    return _own_recipe(method or 'kip', flags)
   name, _, argument = file.partition(':')
-  if argument and not (argument.isdecimal() and int(argument)):
-    raise UserError(
-      f'--config={file}: after the colon, images per class, 1 and more'
-    )
+  asked = _asked(file, argument)
   if not pathlib.Path(name).is_file():
     known = ', '.join(sorted(p.name for p in _CONFIGS.glob('[a-z]*.py')))
     raise UserError(f'--config={name}: no such file; recipes here are {known}')
-  return _load(pathlib.Path(name), int(argument) if argument else ipc)
+  return _load(pathlib.Path(name), asked, flags)
 
 
-def _load(path: pathlib.Path, ipc: int | None) -> recipe.Config:
-  """Runs a recipe file; whatever it raises is told in one line."""
+def _own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
+  """That of the set and method; the method's settings where there is none."""
+  check_name('--method', method, recipe.METHODS)
+  dataset = flags.get('dataset', recipe.COMMON['dataset'])
+  path = _CONFIGS / f'{dataset}_{method}.py'
+  return _load(path, {}, flags) if path.exists() else recipe.default(method)
+
+
+def _asked(file: str, argument: str) -> dict[str, Any]:
+  """What `DATASET,IPC`, one of the two or nothing gives."""
+  parts = argument.split(',')
+  ipc = parts.pop() if parts[-1].isdecimal() else ''
+  dataset = parts.pop() if parts else ''
+  if parts or (ipc and not int(ipc)):
+    raise UserError(
+      f'--config={file}: after the colon, DATASET,IPC or one of the two, and '
+      'of images per class 1 and more'
+    )
+  given = {'dataset': dataset, 'ipc': int(ipc or 0)}
+  return {k: v for k, v in given.items() if v}
+
+
+def _load(
+  path: pathlib.Path, asked: Mapping[str, Any], flags: Mapping[str, Any]
+) -> recipe.Config:
+  """Runs a recipe file; whatever it raises is told in one line.
+
+  Args:
+    path: of the file.
+    asked: arguments of its `get_config`, from after the colon.
+    flags: stand in for those that are not asked for; a data set only where the
+      file is for several.
+  """
   try:
     get_config = runpy.run_path(str(path))['get_config']
-    found = get_config(ipc) if ipc else get_config()
-    return found.to_dict()
+    arguments = {**flags, **asked}
+    if 'dataset' not in inspect.signature(get_config).parameters:
+      if 'dataset' in asked:
+        raise UserError('is for one data set: after the colon, IPC alone')
+      arguments.pop('dataset', None)
+    return get_config(**arguments).to_dict()
   except UserError as error:
     raise UserError(f'--config={path}: {error}') from error
   except Exception as error:
     what = ' '.join(f'{type(error).__name__}: {error}'.split())
     raise UserError(
-      f'--config={path}: is no recipe, a Python file with get_config(ipc) that '
-      f'returns a ConfigDict ({what})'
+      f'--config={path}: is no recipe, a Python file with get_config(ipc) or '
+      f'get_config(dataset, ipc) that returns a ConfigDict ({what})'
     ) from error
 
 

@@ -4,7 +4,7 @@
 
 Scored by the exact kernel of the infinite network: 56.8 % at 1 image per class,
 in 15 minutes of one CPU core; 55.5 after 2,400 steps, 52.2 after 800. The
-published recipe (`published/cifar10_rfad.py`) does nearly 600 times this work
+published recipe (`published/rfad.py`) does nearly 600 times this work
 in a step, for thousands of steps; it reaches 61.1 % at 1 image per class (arXiv
 2210.12067).
 """

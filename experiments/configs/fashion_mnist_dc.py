@@ -2,7 +2,7 @@
 
     python -m experiments.distill --dataset=fashion_mnist --method=dc --ipc=1
 
-The published recipe (`published/fashion_mnist_dc.py`) takes 1,000 steps of a
+The published recipe (`published/dc.py`) takes 1,000 steps of a
 network twice as wide on 256 real images of each class, and reaches 70.5 %
 at 1 image per class.
 """

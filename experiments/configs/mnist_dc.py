@@ -2,7 +2,7 @@
 
     python -m experiments.distill --dataset=mnist --method=dc --ipc=1
 
-The published recipe (`published/mnist_dc.py`) takes 1,000 steps of a
+The published recipe (`published/dc.py`) takes 1,000 steps of a
 network twice as wide on 256 real images of each class, and reaches 91.7 %
 at 1 image per class.
 """

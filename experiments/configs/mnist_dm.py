@@ -4,7 +4,7 @@
 
 Measured at 1 image per class, percent, by the `dc` protocol at width 128: 92.4
 +- 0.4 over five learners, beside 68.1 of random images, after 228 s of
-distilling on one CPU core. The published recipe (`published/mnist_dm.py`) takes
+distilling on one CPU core. The published recipe (`published/dm.py`) takes
 20 times the steps, each of 16 times the work; it reaches 89.7 (arXiv
 2110.04181).
 """

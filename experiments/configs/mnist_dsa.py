@@ -2,7 +2,7 @@
 
     python -m experiments.distill --dataset=mnist --method=dsa --ipc=1
 
-The published recipe (`published/mnist_dsa.py`) takes 1,000 steps of a
+The published recipe (`published/dsa.py`) takes 1,000 steps of a
 network twice as wide on 256 real images of each class, and reaches 88.7 %
 at 1 image per class.
 """

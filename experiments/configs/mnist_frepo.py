@@ -2,7 +2,7 @@
 
     python -m experiments.distill --dataset=mnist --method=frepo --ipc=1
 
-The published recipe (`published/mnist_frepo.py`) takes 500,000 steps of a
+The published recipe (`published/frepo.py`) takes 500,000 steps of a
 network with 64 times the work; it reaches 93.0 % at 1 image per class (arXiv
 2206.00719). Scored by the `frepo` protocol with a network of width 64.
 """

@@ -4,7 +4,7 @@
 
 Scored by the exact kernel of the infinite network: 95.2 % at 1 image per class,
 in nine minutes of one CPU core, and 94.4 % by the NTK of KIP's ConvNet. The
-published recipe (`published/mnist_rfad.py`): 96.7 (arXiv 2210.12067).
+published recipe (`published/rfad.py`): 96.7 (arXiv 2210.12067).
 """
 
 from ml_collections import ConfigDict

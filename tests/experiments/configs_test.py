@@ -1,7 +1,6 @@
 """Every recipe file builds, for every number of images that it is meant for."""
 
 import importlib
-import inspect
 import pathlib
 
 import pytest
@@ -10,7 +9,7 @@ from dd_jax import recipe
 from dd_jax.types import UserError
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'experiments' / 'configs'
-FILES = sorted(p for p in CONFIGS.rglob('*.py') if not p.name.startswith('__'))
+FILES = sorted(p for p in CONFIGS.rglob('*.py') if p.name[0] != '_')
 SHAPES = {
   'digits': ((8, 8, 1), 10),
   'mnist': ((28, 28, 1), 10),
@@ -25,20 +24,45 @@ def name(path):
   return path.relative_to(CONFIGS).with_suffix('').as_posix()
 
 
-@pytest.mark.parametrize('path', FILES, ids=name)
-def test_builds(path):
-  module = importlib.import_module(
+def module(path):
+  return importlib.import_module(
     f'experiments.configs.{name(path).replace("/", ".")}'
   )
-  assert 'python -m experiments.distill' in module.__doc__
-  counts = (
-    (1, 10, 50) if inspect.signature(module.get_config).parameters else ()
-  )
-  for arguments in [(), *((n,) for n in counts)]:
+
+
+PUBLISHED = [p for p in FILES if p.parent.name == 'published']
+RECIPES = [(p, {}) for p in FILES] + [
+  (p, {'dataset': dataset}) for p in PUBLISHED for dataset in module(p).DATASETS
+]
+
+
+@pytest.mark.parametrize('path', FILES, ids=name)
+def test_tells_its_command(path):
+  assert 'python -m experiments.distill' in module(path).__doc__
+
+
+@pytest.mark.parametrize(
+  ('path', 'named'),
+  RECIPES,
+  ids=lambda x: name(x) if isinstance(x, pathlib.Path) else ''.join(x.values()),
+)
+def test_builds(path, named):
+  for ipc in ({}, {'ipc': 1}, {'ipc': 10}, {'ipc': 50}):
+    arguments = {**named, **ipc}
     try:
-      config = module.get_config(*arguments).to_dict()
+      config = module(path).get_config(**arguments).to_dict()
     except UserError as error:
-      assert arguments and 'published are' in str(error)
+      assert ipc and 'published are' in str(error)
       continue
+    assert config == {**config, **arguments}
     shape, classes = SHAPES.get(config['dataset'], ((64, 64, 3), 200))
     recipe.build(config, recipe.Setting(shape, classes))
+
+
+@pytest.mark.parametrize('path', PUBLISHED, ids=name)
+def test_published_are_for_the_sets_that_they_name(path):
+  published = module(path)
+  assert f'{path.relative_to(CONFIGS.parents[1])}:' in published.__doc__
+  assert all(dataset in published.__doc__ for dataset in published.DATASETS)
+  with pytest.raises(UserError, match=r"^dataset='cifar': unknown"):
+    published.get_config('cifar')

@@ -134,6 +134,8 @@ def test_a_recipe_file_with_changes(call, tiny):
     call(f'--config={recipe}/digits_kip.py', '--method=frepo'), 'is for kip'
   )
   refused(call(f'--config={recipe}/digits_kip.py:0'), 'images per class')
+  refused(call(f'--config={recipe}/digits_kip.py:mnist'), 'is for one data set')
+  refused(call(f'--config={recipe}/published/dc.py:cifar,1'), 'mean cifar10?')
   got = call(
     f'--config={recipe}/digits_kip.py:3', '--workdir=w',
     '--num_steps=2', '--config.method.ridge=1e-4',
@@ -291,6 +293,7 @@ def test_help_lists_methods_and_sets(start):
     'frepo: ',
     'fashion_mnist',
     '--config.FIELD=VALUE',
+    'NAME.py:DATASET,IPC',
     '[no]resume',
   ):
     assert word in out

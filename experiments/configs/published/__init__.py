@@ -1,1 +1,1 @@
-"""Recipes with the papers' settings."""
+"""Recipes with the papers' settings, one file for each method."""

@@ -1,0 +1,116 @@
+"""What `--config=FILE:ARGUMENT` passes to a recipe file, with the flags."""
+
+import pathlib
+
+import pytest
+
+from dd_jax import recipe
+from dd_jax.types import UserError
+from experiments import settings
+
+CONFIGS = pathlib.Path(__file__).parents[2] / 'experiments' / 'configs'
+SEVERAL = """
+from ml_collections import ConfigDict
+from dd_jax import recipe
+
+def get_config(dataset='of_file', ipc=4):
+  changes = {'data_dir': f'{dataset} {ipc}', 'dataset': dataset, 'ipc': ipc}
+  return ConfigDict(recipe.update(recipe.default('kip'), changes))
+"""
+ONE = SEVERAL.replace("dataset='of_file', ", '').replace('{dataset}', 'one')
+ONE = ONE.replace("'dataset': dataset, ", '')
+
+
+@pytest.fixture
+def passed(tmp_path, monkeypatch):
+  """`passed('r.py:3', ipc=1)`: what a file of that text saw, and its fields."""
+  monkeypatch.chdir(tmp_path)
+
+  def run(text: str, argument: str, **flags):
+    pathlib.Path('r.py').write_text(text)
+    config = settings.configuration(f'r.py{argument}', flags, {})
+    return config['data_dir'], config['dataset'], config['ipc']
+
+  return run
+
+
+@pytest.mark.parametrize(
+  ('argument', 'flags', 'saw', 'dataset', 'ipc'),
+  [
+    ('', {}, 'of_file 4', 'of_file', 4),
+    (':', {}, 'of_file 4', 'of_file', 4),
+    (':cifar10,3', {}, 'cifar10 3', 'cifar10', 3),
+    (':cifar10', {}, 'cifar10 4', 'cifar10', 4),
+    (':3', {}, 'of_file 3', 'of_file', 3),
+    (':3', {'dataset': 'mnist.npz'}, 'mnist 3', 'mnist.npz', 3),
+    (':mnist', {'ipc': 5}, 'mnist 5', 'mnist', 5),
+    ('', {'dataset': '/x/mnist.npz', 'ipc': 5}, 'mnist 5', '/x/mnist.npz', 5),
+    ('', {'dataset': 'x/mnist/'}, 'mnist 4', 'x/mnist/', 4),
+    # Another set under the settings of one that the file knows.
+    (':mnist,3', {'dataset': 'a/b'}, 'mnist 3', 'a/b', 3),
+    (':mnist,3', {'ipc': 5}, 'mnist 3', 'mnist', 5),
+  ],
+)
+def test_a_file_for_several_sets(passed, argument, flags, saw, dataset, ipc):
+  assert passed(SEVERAL, argument, **flags) == (saw, dataset, ipc)
+
+
+@pytest.mark.parametrize(
+  ('argument', 'flags', 'saw', 'dataset', 'ipc'),
+  [
+    ('', {}, 'one 4', 'digits', 4),
+    (':3', {'dataset': 'x/mnist.npz'}, 'one 3', 'x/mnist.npz', 3),
+    ('', {'dataset': 'mnist', 'ipc': 5}, 'one 5', 'mnist', 5),
+  ],
+)
+def test_a_file_for_one_set(passed, argument, flags, saw, dataset, ipc):
+  assert passed(ONE, argument, **flags) == (saw, dataset, ipc)
+
+
+@pytest.mark.parametrize(
+  'argument', ['0', 'a,0', ',', 'a,', '3,a', 'a,b', 'a,1,2']
+)
+def test_a_wrong_argument_is_refused(passed, argument):
+  with pytest.raises(UserError, match='after the colon, DATASET,IPC or one'):
+    passed(SEVERAL, f':{argument}')
+
+
+@pytest.mark.parametrize('argument', ['mnist', 'mnist,3'])
+def test_a_file_for_one_set_takes_no_other(passed, argument):
+  words = r'--config=r.py: is for one data set: after the colon, IPC alone'
+  with pytest.raises(UserError, match=words):
+    passed(ONE, f':{argument}')
+
+
+def test_another_signature_is_no_recipe(passed):
+  with pytest.raises(UserError, match=r'get_config\(dataset, ipc\).*TypeError'):
+    passed(ONE.replace('ipc=4', 'n=4'), ':3')
+
+
+def test_a_published_file_by_each_form():
+  file = str(CONFIGS / 'published' / 'frepo.py')
+  for argument, flags, ipc in (
+    (':cifar100,1', {}, 1),
+    (':1', {'dataset': 'cifar100'}, 1),
+    (':cifar100', {}, 10),
+    ('', {'dataset': '/x/cifar100.npz', 'ipc': 1}, 1),
+  ):
+    config = settings.configuration(file + argument, flags, {})
+    assert config['dataset'] == flags.get('dataset', 'cifar100')
+    assert (config['ipc'], config['method']['flip']) == (ipc, ipc == 1)
+  with pytest.raises(
+    UserError, match=r"'cifar1': unknown \(did you mean cifar"
+  ):
+    settings.configuration(f'{file}:cifar1,10', {}, {})
+  with pytest.raises(UserError, match=r"dataset='flowers': unknown; allowed"):
+    settings.configuration(file, {'dataset': 'in/flowers'}, {})
+
+
+def test_without_a_file_the_set_and_method_choose_it():
+  flags = {'dataset': '/x/mnist.npz', 'method': 'dm', 'ipc': 3}
+  config = settings.configuration(None, flags, {})
+  own = settings.configuration(str(CONFIGS / 'mnist_dm.py:3'), {}, {})
+  assert config == {**own, 'dataset': '/x/mnist.npz'}
+  assert settings.configuration(None, {}, {})['method']['name'] == 'kip'
+  none = settings.configuration(None, {'dataset': 'x', 'method': 'dm'}, {})
+  assert none == {**recipe.default('dm'), 'dataset': 'x'}
