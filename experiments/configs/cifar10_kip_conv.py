@@ -6,7 +6,7 @@
 Reaches 49.4 % at 1 image per class in 48 minutes of one core, in batches of
 100. Published, with batches of thousands: 64.7 (arXiv 2107.13034).
 
-From RFAD's set, 8 minutes of one core, it reaches 55.8 % in 40 minutes more:
+From RFAD's set, 8 minutes of one core, it reaches 55.8 % in 30 minutes more:
 
     python -m experiments.distill \
         --dataset=cifar10 --method=rfad --ipc=1 --num_steps=2400 \

@@ -4,7 +4,7 @@ r"""KIP on CIFAR-10, one-hidden-layer NTK, learned labels, augmented targets.
         --config=experiments/configs/cifar10_kip_dense.py:1
 
 Kernel accuracy measured at 1 / 10 / 50 images per class, percent: 41.4 / 51.7 /
-56.3, in 1, 9 and 38 minutes of distilling on one busy CPU core. Published:
+56.3, in 1, 9 and 40 minutes of distilling on one busy CPU core. Published:
 40.5 / 53.1 / 58.6 (arXiv 2011.00050).
 """
 
