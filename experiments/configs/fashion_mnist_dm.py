@@ -10,17 +10,11 @@ on one CPU core. DC's published figure is 70.5, DSA's 70.6.
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
+from experiments.configs import cifar10_dm
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {
-    'dataset': 'fashion_mnist',
-    'ipc': ipc,
-    'num_steps': 700,
-    'validate_every': 0,
-    'method': {'batch_size': 64},
-    'network': {'width': 64},
-    'optimizer': {'learning_rate': 5.0 * ipc},
-    'evaluation': {'baselines': ('random',)},
-  }
-  return ConfigDict(recipe.update(recipe.default('dm'), changes))
+  changes = {'dataset': 'fashion_mnist', 'num_steps': 700}
+  return ConfigDict(
+    recipe.update(cifar10_dm.get_config(ipc).to_dict(), changes)
+  )

@@ -9,14 +9,9 @@ distilling on two CPU cores. Source of the method: arXiv 2011.00050.
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
+from experiments.configs import mnist_kip
 
 
 def get_config(ipc: int = 10) -> ConfigDict:
-  changes = {
-    'dataset': 'fashion_mnist',
-    'ipc': ipc,
-    'num_steps': 6000 if ipc == 1 else 2500,
-    'validate_every': 250,
-    'optimizer': {'learning_rate': 4e-2, 'schedule': 'cosine', 'final': 0.01},
-  }
-  return ConfigDict(recipe.update(recipe.default('kip'), changes))
+  changes = {'dataset': 'fashion_mnist'}
+  return ConfigDict(recipe.update(mnist_kip.get_config(ipc).to_dict(), changes))

@@ -12,18 +12,15 @@ distilling on one CPU core. The published recipe (`published/dm.py`) takes
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
+from experiments.configs import cifar10_dm
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
   changes = {
     'dataset': 'mnist',
-    'ipc': ipc,
     'num_steps': 1000,
-    'validate_every': 0,
     'augment': 'color_crop_cutout_scale_rotate',
-    'method': {'batch_size': 64},
-    'network': {'width': 64},
-    'optimizer': {'learning_rate': 5.0 * ipc},
-    'evaluation': {'baselines': ('random',)},
   }
-  return ConfigDict(recipe.update(recipe.default('dm'), changes))
+  return ConfigDict(
+    recipe.update(cifar10_dm.get_config(ipc).to_dict(), changes)
+  )

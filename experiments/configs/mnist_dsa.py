@@ -10,19 +10,11 @@ at 1 image per class.
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
+from experiments.configs import fashion_mnist_dsa
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {
-    'dataset': 'mnist',
-    'ipc': ipc,
-    'num_steps': 300,
-    'validate_every': 150,
-    'method': {'batch_size': 64},
-    'network': {'width': 64},
-    'parameterization': {'start': 'kmeans'},
-    'optimizer': {'learning_rate': 0.3},
-    'augment': 'color_crop_cutout_scale_rotate',
-    'evaluation': {'validation_steps': 300, 'validation_examples': 1000},
-  }
-  return ConfigDict(recipe.update(recipe.default('dsa'), changes))
+  changes = {'dataset': 'mnist', 'augment': 'color_crop_cutout_scale_rotate'}
+  return ConfigDict(
+    recipe.update(fashion_mnist_dsa.get_config(ipc).to_dict(), changes)
+  )

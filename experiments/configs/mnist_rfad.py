@@ -10,18 +10,11 @@ published recipe (`published/rfad.py`): 96.7 (arXiv 2210.12067).
 from ml_collections import ConfigDict
 
 from dd_jax import recipe
+from experiments.configs import cifar10_rfad
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {
-    'dataset': 'mnist',
-    'ipc': ipc,
-    'num_steps': 4000,
-    'validate_every': 500,
-    'parameterization': {'labels': 'free'},
-    'method': {'batch_size': 256, 'networks': 4},
-    'network': {'width': 64},
-    'optimizer': {'learning_rate': 1e-2, 'schedule': 'cosine', 'final': 0.01},
-    'evaluation': {'others': (), 'validation_examples': 1000},
-  }
-  return ConfigDict(recipe.update(recipe.default('rfad'), changes))
+  changes = {'dataset': 'mnist', 'num_steps': 4000}
+  return ConfigDict(
+    recipe.update(cifar10_rfad.get_config(ipc).to_dict(), changes)
+  )
