@@ -1,4 +1,4 @@
-"""KIP on CIFAR-10 with the NTK of KIP's ConvNet, whitened, learned labels.
+r"""KIP on CIFAR-10 with the NTK of KIP's ConvNet, whitened, learned labels.
 
     python -m experiments.distill \
         --config=experiments/configs/cifar10_kip_conv.py:1

@@ -1,4 +1,4 @@
-"""KIP on MNIST with the NTK of KIP's ConvNet, learned labels.
+r"""KIP on MNIST with the NTK of KIP's ConvNet, learned labels.
 
     python -m experiments.distill \
         --config=experiments/configs/mnist_kip_conv.py:1
