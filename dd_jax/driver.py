@@ -277,10 +277,10 @@ class _Run:
     if best is None or validation is None or int(best.step) < 0:
       data, step, score = self._data(), self.step, None
       why = 'no validation' if validation is None else 'no score was finite'
-      selection = f'the last state, at step {step} ({why})'
+      selection = f'the last state, at step {step:,} ({why})'
     else:
       data, step, score = best.data, int(best.step), float(best.score)
-      selection = f'best {validation.name} at step {step}'
+      selection = f'best {validation.name} at step {step:,}'
     return Result(
       data,
       self._start,
@@ -409,7 +409,7 @@ class _Run:
         'ridge',
         (
           'a kernel matrix could not be factorised, so its ridge was raised, '
-          f'first at step {steps[raised[0]]} (ridge_raised = {value:g})'
+          f'first at step {steps[raised[0]]:,} (ridge_raised = {value:g})'
         ),
       )
 
