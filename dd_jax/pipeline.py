@@ -342,6 +342,7 @@ def _record(
     'images_per_class': meta['ipc'],
     **meta['budget'],
     'selection': result.selection,
+    'selected_step': result.best_step,
     **found,
     'steps': result.step,
     'peak_memory_bytes': peak_memory_bytes(),

@@ -18,9 +18,9 @@ from dd_jax.writers import JsonlWriter
 
 RESULT_FIELDS = {
   'method', 'dataset', 'images_per_class', 'stored_floats', 'stored_bytes',
-  'decoded_images', 'protocol', 'selection', 'test_accuracy', 'baselines',
-  'other_scores', 'steps', 'seconds', 'peak_memory_bytes', 'versions', 'seed',
-  'command', 'config', 'notes',
+  'decoded_images', 'protocol', 'selection', 'selected_step', 'test_accuracy',
+  'baselines', 'other_scores', 'steps', 'seconds', 'peak_memory_bytes',
+  'versions', 'seed', 'command', 'config', 'notes',
 }  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from dd_jax.report.style import SHEET
 
 # No scripts, and no images but those inside: whatever a class is called.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_STEP = re.compile(r'\bstep (\d[\d,]*)')
 
 
 class Report(NamedTuple):
@@ -82,7 +81,9 @@ def curve_charts(report: Report) -> list[Markup]:
   """Returns the loss and the validation chart, each where it has points."""
   found = (
     curves.loss_chart(report.metrics),
-    curves.validation_chart(report.validation, _selected(report.result)),
+    curves.validation_chart(
+      report.validation, formats.number(report.result.get('selected_step'))
+    ),
   )
   return [chart for chart in found if chart is not None]
 
@@ -282,14 +283,6 @@ def _told(report: Report) -> str:
   if not len(report.metrics):
     return 'Nothing was optimised step by step.'
   return f'{steps} outer steps.' if steps else ''
-
-
-def _selected(result: Mapping[str, Any]) -> float | None:
-  given = formats.number(result.get('selected_step'))
-  if given is not None:
-    return given
-  match = _STEP.search(str(result.get('selection', '')))
-  return float(match[1].replace(',', '')) if match else None
 
 
 def _cost(report: Report) -> Markup:

@@ -64,6 +64,7 @@ def _result() -> dict[str, Any]:
     'decoded_images': 20,
     'protocol': 'krr-ntk',
     'selection': 'best validation accuracy, at step 3',
+    'selected_step': 3,
     'test_accuracy': _score(96.5, None, 'krr-ntk'),
     'baselines': {
       'random': _score(84.1, 0.9, 'krr-ntk'),
