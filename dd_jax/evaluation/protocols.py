@@ -15,7 +15,7 @@ under another. Each is a short factory here, by the name in the reports.
 | `kip-nn` | KIP's ConvNet-W1024, SGD at its largest stable step | KIP |
 | `krr-feature` | ridge regression on features of `frepo`'s networks | FRePo |
 | `krr-random` | kernel ridge regression, 16 random networks' kernel | RFAD |
-| `rfad` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
+| `rfad-nn` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
 | `rcig` | as `frepo`, Adam at 1e-4, mirror images, no augmentation | RCIG |
 """
 
@@ -387,7 +387,7 @@ _RFAD_RATES = {
 _RFAD_STEPS = 1000
 
 
-def rfad(setting: Setting) -> Protocol:
+def rfad_nn(setting: Setting) -> Protocol:
   """RFAD's wide network (arXiv 2210.12067).
 
   A plain ConvNet of width 1,024 minus itself at the start, SGD with momentum
@@ -423,7 +423,7 @@ def rfad(setting: Setting) -> Protocol:
   def score(keys: Key, data: DistilledData, test: Source) -> jax.Array:
     return tester(len(data.image))(keys, _centred(setting, data), test)
 
-  return Protocol('rfad', score)
+  return Protocol('rfad-nn', score)
 
 
 def _scaled_error(
@@ -515,7 +515,7 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'kip-nn': kip_nn,
   'krr-feature': krr_feature,
   'krr-random': krr_random,
-  'rfad': rfad,
+  'rfad-nn': rfad_nn,
   'rcig': rcig,
 }
 """By name: `(Setting) -> Protocol`."""

@@ -134,7 +134,7 @@ def test_more_steps_fit_the_scaled_labels():
   train = resident(*arrays(6), CLASSES, None)
   found = [
     float(
-      protocol('rfad', setting._replace(steps=n))
+      protocol('rfad-nn', setting._replace(steps=n))
       .score(KEY[None], data, train)
       .mean()
     )

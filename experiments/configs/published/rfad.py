@@ -4,7 +4,7 @@ r"""RFAD as published (arXiv 2210.12067).
         --config=experiments/configs/published/rfad.py:cifar10,10
 
 Published accuracy, percent, by images per class, of regression with the exact
-NNGP of the infinite ConvNet, and of networks of width 1,024 (`rfad`):
+NNGP of the infinite ConvNet, and of networks of width 1,024 (`rfad-nn`):
 
     data set      | NNGP: 1 |   10 |   50 | networks: 1 |   10 |   50
     mnist         |    96.7 | 99.0 | 99.1 |        94.4 | 98.5 | 98.8
@@ -32,6 +32,6 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'dataset': dataset,
     'ipc': ipc,
     'method': {'transform_rate': 5e-5},
-    'evaluation': {'others': ('krr-ntk', 'rfad')},
+    'evaluation': {'others': ('krr-ntk', 'rfad-nn')},
   }
   return ConfigDict(recipe.update(recipe.default('rfad'), changes))
