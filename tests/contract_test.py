@@ -42,11 +42,12 @@ from dd_jax.methods.dd import dd
 from dd_jax.methods.distribution_matching import datadam, dm, idm, m3d
 from dd_jax.methods.frepo import frepo
 from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
-from dd_jax.methods.kip import kip, label_solve
+from dd_jax.methods.kip import kip
 from dd_jax.methods.label_distillation import (
   label_distillation,
   label_distillation_ridge,
 )
+from dd_jax.methods.label_solve import label_solve
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection

@@ -1,5 +1,7 @@
 """What one outer step looks at: index draws, pure in the key and the step."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -55,23 +57,25 @@ def class_balanced(key: Key, source: Source, batch_size: int) -> LabeledData:
   )
 
 
-def sweep(step: jax.Array, source: Source, batch_size: int) -> LabeledData:
-  """The `step`-th batch of a sweep through all examples in order: `[b, ...]`.
+class WeightedBatch(NamedTuple):
+  """A batch of a sweep.
 
-  The last batch of a sweep wraps round to the first examples; callers that sum
-  over an epoch weigh those repeats by zero with `sweep_weight`.
+  Attributes:
+    data: `[b, ...]`.
+    weight: 1 for an example that the sweep shows first, 0 for a repeat:
+      float32 `[b]`.
   """
-  return source.take(_sweep_position(step, source, batch_size) % len(source))
+
+  data: LabeledData
+  weight: jax.Array
 
 
-def sweep_weight(step: jax.Array, source: Source, batch_size: int) -> jax.Array:
-  """One for an example that `sweep` shows first, zero for a repeat: `[b]`."""
-  position = _sweep_position(step, source, batch_size)
-  return (position < len(source)).astype(jnp.float32)
+def sweep(step: jax.Array, source: Source, batch_size: int) -> WeightedBatch:
+  """The `step`-th batch of a sweep through all examples in order.
 
-
-def _sweep_position(
-  step: jax.Array, source: Source, batch_size: int
-) -> jax.Array:
+  The last batch of a sweep wraps round to the first examples.
+  """
   num_batches = -(-len(source) // batch_size)
-  return (step % num_batches) * batch_size + jnp.arange(batch_size)
+  position = (step % num_batches) * batch_size + jnp.arange(batch_size)
+  first = (position < len(source)).astype(jnp.float32)
+  return WeightedBatch(source.take(position % len(source)), first)

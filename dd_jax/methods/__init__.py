@@ -19,6 +19,7 @@ from dd_jax.methods import (
   gradient_matching,
   kip,
   label_distillation,
+  label_solve,
   rcig,
   rfad,
   selection,
@@ -48,8 +49,8 @@ METHODS: dict[str, Method] = {
     kip.kip, kip.RECIPE, 'kernel inducing points (arXiv 2011.00050)'
   ),
   'label_solve': Method(
-    kip.label_solve,
-    kip.LABEL_SOLVE_RECIPE,
+    label_solve.label_solve,
+    label_solve.RECIPE,
     'real images, labels solved in closed form (arXiv 2011.00050)',
   ),
   'closed_form': Method(

@@ -25,7 +25,6 @@ from dd_jax.kernels.feature_map import (
 )
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.losses import squared_error
-from dd_jax.methods.kip import WeightedBatch
 from dd_jax.parameterization.starts import Start
 from dd_jax.types import DistilledData, Kernel, Key, Metrics, UserError
 
@@ -86,15 +85,14 @@ def closed_form(
     params, seen = fresh_buffers((params, Seen(sums, around)))
     return State({'data': params, 'extra': {}}, {}, models=seen)
 
-  def sample(key: Key, step: jax.Array, source: Source) -> WeightedBatch:
+  def sample(
+    key: Key, step: jax.Array, source: Source
+  ) -> sampling.WeightedBatch:
     del key
-    return WeightedBatch(
-      sampling.sweep(step, source, batch_size),
-      sampling.sweep_weight(step, source, batch_size),
-    )
+    return sampling.sweep(step, source, batch_size)
 
   def update(
-    key: Key, step: jax.Array, state: State, batch: WeightedBatch
+    key: Key, step: jax.Array, state: State, batch: sampling.WeightedBatch
   ) -> tuple[State, Metrics]:
     del key, step
     seen, data = state.models, state.params['data']

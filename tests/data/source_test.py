@@ -149,8 +149,8 @@ def test_a_sweep_covers_each_example_once(batch):
   for epoch in range(2):
     seen = []
     for step in range(epoch * steps, (epoch + 1) * steps):
-      weight = np.asarray(sampling.sweep_weight(step, src, batch))
-      number = _number(sampling.sweep(step, src, batch).image)
+      found = sampling.sweep(step, src, batch)
+      number, weight = _number(found.data.image), np.asarray(found.weight)
       assert number.shape == weight.shape == (batch,)
       seen += number[weight == 1].tolist()
     assert seen == list(range(60))

@@ -10,7 +10,8 @@ from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import resident
 from dd_jax.distiller import State
 from dd_jax.kernels import Ridge, dense_kernel
-from dd_jax.methods.kip import NormalEquations, kip, label_solve
+from dd_jax.methods.kip import kip
+from dd_jax.methods.label_solve import NormalEquations, label_solve
 from dd_jax.methods.selection import random, selection
 from dd_jax.parameterization import pixels
 from dd_jax.types import LabeledData, UserError
