@@ -8,7 +8,7 @@ thousands: 97.3 (arXiv 2107.13034). Cut to CPU size, batches of 100 and a start
 from k-means, it reaches 92.7 in 23 minutes of one busy core. Baselines are
 scored with the same kernel, which takes minutes each.
 
-From RFAD's set and by RFAD's loss it reaches 95.6, in 9 and 14 minutes:
+From RFAD's set and by RFAD's loss it reaches 95.6, in 11 and 13 minutes:
 
     python -m experiments.distill \
         --dataset=mnist --method=rfad --ipc=1 --workdir=runs/rfad

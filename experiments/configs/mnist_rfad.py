@@ -3,8 +3,8 @@
     python -m experiments.distill --dataset=mnist --method=rfad --ipc=1
 
 Scored by the exact kernel of the infinite network: 95.2 % at 1 image per class,
-in nine minutes of one CPU core, and 94.4 % by the NTK of KIP's ConvNet. The
-published recipe (`published/rfad.py`): 96.7 (arXiv 2210.12067).
+in eleven minutes of one busy CPU core, and 94.4 % by the NTK of KIP's ConvNet.
+The published recipe (`published/rfad.py`): 96.7 (arXiv 2210.12067).
 """
 
 from ml_collections import ConfigDict
