@@ -12,7 +12,7 @@ under another. Each is a short factory here, by the name in the reports.
 | `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
 | `krr-ntk` | kernel ridge regression, exact NTK | KIP |
 | `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
-| `kip-nn` | KIP's ConvNet-W1024, SGD at its largest stable step | KIP |
+| `kip-nn` | KIP's ConvNet-W1024, SGD at a quarter of its largest step | KIP |
 | `krr-feature` | ridge regression on features of `frepo`'s networks | FRePo |
 | `krr-random` | kernel ridge regression, 16 random networks' kernel | RFAD |
 | `rfad-nn` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
@@ -483,7 +483,6 @@ def kip_nn(setting: Setting) -> Protocol:
   """KIP's finite network (arXiv 2107.13034): see `tangent.tangent_test`.
 
   ConvNet of width 1,024 without normalisation, 5,000 steps, labels as learned.
-  The paper finds the step size on validation images and searches factors of it.
   """
   network = setting.network or NETWORKS['kip_convnet'](
     setting.image_shape, setting.num_classes

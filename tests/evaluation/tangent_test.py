@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dd_jax.evaluation.tangent import largest_step_size
+from dd_jax.data.source import resident
+from dd_jax.evaluation.tangent import largest_step_size, tangent_test
 from dd_jax.networks import NETWORKS
+from dd_jax.types import LabeledData
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')
 
@@ -55,3 +57,15 @@ def test_linearised_descent_converges_below_it_and_not_above(
   zero = jax.tree.map(jnp.zeros_like, params)
   moved, _ = jax.lax.fori_loop(0, 300, step, (zero, zero))
   assert (float(jnp.abs(push(moved) - 1).max()) < 10) == stable
+
+
+@pytest.mark.parametrize('scale', [1.0, 10.0, 100.0])
+def test_labels_of_any_size_are_fitted(problem, scale):
+  """At the linearised network's step size all three end in no number."""
+  network, _, image = problem
+  number = np.arange(SIZE) % CLASSES
+  label = scale * (jnp.eye(CLASSES)[number] - 1 / CLASSES)
+  test = resident(np.asarray(image), number.astype(np.int32), CLASSES, None)
+  keys = jax.random.split(jax.random.key(3), 4)
+  found = tangent_test(network, 400)(keys, LabeledData(image, label), test)
+  assert np.all(found > 0.7), found  # 0.4 is the first class's share
