@@ -7,7 +7,7 @@ Reaches 49.4 % at 1 image per class in 48 minutes of one core, in batches of
 100. Published, with batches of thousands: 64.7 (arXiv 2107.13034).
 
 From RFAD's set, 8 minutes of one core, and by RFAD's loss it reaches 59.3 % in
-32 minutes more; by squared error, at a rate of 0.02, 55.8 %:
+29 minutes more; by squared error, at a rate of 0.02, 55.8 %:
 
     python -m experiments.distill \
         --dataset=cifar10 --method=rfad --ipc=1 --num_steps=2400 \
