@@ -1,8 +1,18 @@
 """dd_jax: dataset distillation in JAX.
 
-The short way is `dd_jax.distill(x, y)`. The parts that it is made of are
-modules: `methods` make a `Distiller`, `driver.distill` runs it, `artifact`
-keeps what it made and `evaluation` scores it.
+Two floors. Below, a library of pure functions over pytrees; in `dd_jax.run`,
+all that touches clocks, files, signals or the command line.
+
+  run   settings -> recipe -> pipeline -> driver -> workdir     (one outer loop)
+  ---------------------------------------------------------------------------
+  data -> parameterization -> methods -> distiller -> artifact -> evaluation
+  source   the support set     a loss    init, update   .npz     -> report
+             networks, kernels, losses, augment
+             training, unroll, models, experts                (the inner loop)
+
+The short way is `dd_jax.distill(x, y)`. In parts: `methods` make a `Distiller`,
+`run.driver.distill` runs it, `artifact` keeps what it made and `evaluation`
+scores it.
 """
 
 from dd_jax.api import distill
@@ -10,7 +20,8 @@ from dd_jax.artifact import Artifact, load, save
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.load import load as load_dataset
 from dd_jax.distiller import Distiller, from_loss
-from dd_jax.pipeline import Outcome
+from dd_jax.run import recipe
+from dd_jax.run.pipeline import Outcome
 from dd_jax.types import DistilledData, LabeledData, UserError
 from dd_jax.version import VERSION
 
@@ -28,5 +39,6 @@ __all__ = [
   'from_loss',
   'load',
   'load_dataset',
+  'recipe',
   'save',
 ]

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dd_jax import pipeline, recipe
 from dd_jax.data.dataset import Dataset, from_arrays
-from dd_jax.pipeline import Outcome
+from dd_jax.run import pipeline, recipe
+from dd_jax.run.pipeline import Outcome
+from dd_jax.run.workdir import Workdir
+from dd_jax.run.writers import JsonlWriter, ProgressWriter, Writer
 from dd_jax.types import UserError
-from dd_jax.workdir import Workdir
-from dd_jax.writers import JsonlWriter, ProgressWriter, Writer
 
 
 def distill(
@@ -37,7 +37,7 @@ def distill(
     method: a name in `dd_jax.methods.METHODS`.
     ipc: images per class.
     seed: of all randomness.
-    config: changes to `dd_jax.recipe.default(method)`, nested:
+    config: changes to `dd_jax.run.recipe.default(method)`, nested:
       `{'num_steps': 500, 'optimizer': {'learning_rate': 0.01}}`.
     workdir: an empty folder for the artefact, metrics, checkpoints and report;
       by default nothing is written.

@@ -27,16 +27,16 @@ from absl import flags
 from jax.flatten_util import ravel_pytree
 from threadpoolctl import threadpool_limits
 
-from dd_jax import pipeline, recipe
 from dd_jax.checks import check_name
 from dd_jax.data.source import ResidentSource, resident
 from dd_jax.distiller import Distiller
-from dd_jax.driver import distill
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.files import write_json
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS
+from dd_jax.run import command_line, pipeline, recipe, settings
+from dd_jax.run.driver import distill
 from dd_jax.training import (
   epochs,
   fresh_model,
@@ -46,11 +46,10 @@ from dd_jax.training import (
 )
 from dd_jax.types import DistilledData, PyTree, UserError
 from experiments import (
+  configs,
   exactness,
   flops,
   kernel_speed,
-  main,
-  settings,
   unrolling,
 )
 
@@ -121,7 +120,7 @@ def _run(name: str, fields: dict[str, str]) -> Row:
     named = {'dataset': dataset, 'method': method, 'ipc': int(ipc)}
   except ValueError:
     raise UserError(f'--runs={name}: must be SET:METHOD:IPC') from None
-  config = settings.configuration(None, named, fields)
+  config = settings.configuration(configs.FOLDER, None, named, fields)
   where = dict(x.split('=', 1) for x in _DATA.value)
   config['dataset'] = where.get(dataset, dataset)
   result = pipeline.run(config, command=f'--runs={name}').result
@@ -196,7 +195,7 @@ def _frepo(ipc: int, network: PyTree, shape: tuple[int, int, int]) -> Distiller:
 def _outer_steps(method: Distiller, source: PyTree, steps: int) -> Any:
   """A call of `steps` outer steps in one compiled loop."""
   key = jax.random.key(0)
-  mesh = main.mesh(_HOST_DEVICES.value)
+  mesh = command_line.mesh(_HOST_DEVICES.value)
   place = lambda tree: tree
   split = place
   if mesh is not None:
@@ -297,7 +296,7 @@ def _rfad_case() -> Row:
 
 def _dc(learners: int) -> tuple[Protocol, jax.Array, DistilledData]:
   setting = Setting('random', _SHAPE, _CLASSES)
-  setting = setting._replace(mesh=main.mesh(_HOST_DEVICES.value))
+  setting = setting._replace(mesh=command_line.mesh(_HOST_DEVICES.value))
   chosen = protocol('dc', setting)
   image = jax.random.normal(jax.random.key(1), (_CLASSES, *_SHAPE))
   keys = jax.random.split(jax.random.key(0), learners)
@@ -494,4 +493,4 @@ _ALL |= kernel_speed.CASES | unrolling.CASES
 
 
 if __name__ == '__main__':
-  main.run(benchmark)
+  command_line.run(benchmark)

@@ -10,12 +10,12 @@ With no flags: kip, the embedded digits, 10 images of each class.
 from absl import flags
 
 import dd_jax
-from dd_jax import pipeline, recipe
 from dd_jax.api import writers
 from dd_jax.data.load import names
-from dd_jax.workdir import Workdir
-from dd_jax.writers import TensorBoardWriter
-from experiments import main, settings
+from dd_jax.run import command_line, pipeline, recipe, settings
+from dd_jax.run.workdir import Workdir
+from dd_jax.run.writers import TensorBoardWriter
+from experiments import configs
 
 _METHODS = '\n'.join(f'{k}: {m.summary}.' for k, m in recipe.METHODS.items())
 
@@ -90,9 +90,9 @@ def distill(fields: dict[str, str]) -> None:
     'image_size': _IMAGE_SIZE.value,
   }
   given = {k: v for k, v in named.items() if v is not None}
-  config = settings.configuration(_CONFIG.value, given, fields)
+  config = settings.configuration(configs.FOLDER, _CONFIG.value, given, fields)
   pipeline.check(config)
-  mesh = main.mesh(_DEVICES.value)
+  mesh = command_line.mesh(_DEVICES.value)
   workdir = Workdir(
     _WORKDIR.value or _default_workdir(config),
     resume=_RESUME.value,
@@ -113,7 +113,7 @@ def distill(fields: dict[str, str]) -> None:
 def _command(fields: dict[str, str]) -> str:
   """What repeats this run in another folder."""
   elsewhere = (_WORKDIR, _RESUME, _OVERWRITE, _TENSORBOARD)
-  return main.command('distill', fields, [f.name for f in elsewhere])
+  return command_line.command('distill', fields, [f.name for f in elsewhere])
 
 
 def summary(outcome: dd_jax.Outcome) -> str:
@@ -123,7 +123,7 @@ def summary(outcome: dd_jax.Outcome) -> str:
     f'{result["method"]} on {result["dataset"]}, '
     f'{result["images_per_class"]} images per class, {result["steps"]} steps',
     f'returned: {result["selection"]}',
-    main.table(result),
+    command_line.table(result),
   ]
   return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
 
@@ -135,4 +135,4 @@ def _default_workdir(config: recipe.Config) -> str:
 
 
 if __name__ == '__main__':
-  main.run(distill)
+  command_line.run(distill)

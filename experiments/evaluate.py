@@ -9,15 +9,15 @@ from typing import Any
 
 from absl import flags
 
-from dd_jax import artifact, pipeline, recipe
+from dd_jax import artifact
 from dd_jax.cache import Cache
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
-from dd_jax.interrupt import interruptible
-from dd_jax.scoring import Scorer
+from dd_jax.run import command_line, pipeline, recipe, settings
+from dd_jax.run.interrupt import interruptible
+from dd_jax.run.scoring import Scorer
 from dd_jax.types import UserError
-from experiments import main, settings
 
 _ARTIFACT = flags.DEFINE_string('artifact', None, 'A distilled.npz.')
 _DATASET = flags.DEFINE_string(
@@ -55,7 +55,7 @@ def evaluate(fields: dict[str, str]) -> None:
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
   found = interruptible(lambda: pipeline.score(scorer, held.data))
-  print(main.table(found))
+  print(command_line.table(found))
   if _OUTPUT.value:
     write_json(_OUTPUT.value, found)
     print(f'written: {_OUTPUT.value}')
@@ -128,4 +128,4 @@ def _check_output(path: str | None) -> None:
 
 
 if __name__ == '__main__':
-  main.run(evaluate)
+  command_line.run(evaluate)

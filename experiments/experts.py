@@ -12,14 +12,14 @@ import os
 
 from absl import flags
 
-from dd_jax import expert_run, pipeline, recipe
 from dd_jax.cache import Cache
 from dd_jax.data.load import names
 from dd_jax.data.prepare import prepare
 from dd_jax.experts import ExpertStore
+from dd_jax.run import command_line, experts, pipeline, recipe, settings
+from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
-from dd_jax.writers import ProgressWriter
-from experiments import main, settings
+from experiments import configs
 
 _STORE = flags.DEFINE_string('store', None, 'The folder to write.')
 _DATASET = flags.DEFINE_string(
@@ -44,7 +44,7 @@ _DEVICES = flags.DEFINE_integer(
 )
 
 
-def experts(fields: dict[str, str]) -> None:
+def train(fields: dict[str, str]) -> None:
   """Trains what the flags describe."""
   if not _STORE.value:
     raise UserError('--store: missing; name a folder')
@@ -52,14 +52,14 @@ def experts(fields: dict[str, str]) -> None:
   pipeline.check(config)
   if recipe.expert_span(config) is None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
-  mesh = main.mesh(_DEVICES.value)
+  mesh = command_line.mesh(_DEVICES.value)
   dataset = pipeline.load_dataset(config)
   prepared = prepare(dataset, config['preprocessing'], cache=Cache())
-  wanted = expert_run.wanted(config, prepared)
+  wanted = experts.wanted(config, prepared)
   store = ExpertStore.start(_STORE.value, wanted)
   progress = ProgressWriter(0)
   try:
-    expert_run.train(store, config, prepared, [progress], mesh)
+    experts.train(store, config, prepared, [progress], mesh)
   finally:
     progress.close()
   print(_summary(store))
@@ -75,11 +75,11 @@ def _configuration(fields: dict[str, str]) -> recipe.Config:
     'image_size': _IMAGE_SIZE.value,
   }
   given = {k: v for k, v in named.items() if v is not None}
-  return settings.configuration(_CONFIG.value, given, fields)
+  return settings.configuration(configs.FOLDER, _CONFIG.value, given, fields)
 
 
 def _summary(store: ExpertStore) -> str:
-  found = expert_run.summary(store)
+  found = experts.summary(store)
   size = sum(os.path.getsize(path) for path in store.path.glob('expert_*.npy'))
   return (
     f'{found["count"]} experts of {found["epochs"]} epochs in {store.path}: '
@@ -89,4 +89,4 @@ def _summary(store: ExpertStore) -> str:
 
 
 if __name__ == '__main__':
-  main.run(experts)
+  command_line.run(train)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dd_jax
-from dd_jax import pipeline
+from dd_jax.run import pipeline
 from dd_jax.types import UserError
 
 README = pathlib.Path(__file__).parents[1] / 'README.md'

@@ -19,8 +19,7 @@ import optax
 import pytest
 from sklearn.datasets import load_digits
 
-from dd_jax import augment, recipe
-from dd_jax.checkpoint import Checkpointer
+from dd_jax import augment
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import HostSource, resident
 from dd_jax.distiller import budget
@@ -32,7 +31,6 @@ from dd_jax.experts import (
   train_experts,
   with_experts,
 )
-from dd_jax.feed import Placement
 from dd_jax.kernels import Ridge, dense_kernel, leaky_kernel, linear_kernel
 from dd_jax.methods.bptt import bptt, rat_bptt
 from dd_jax.methods.cafe import cafe
@@ -64,6 +62,9 @@ from dd_jax.parameterization import (
   multi_formation,
   pixels,
 )
+from dd_jax.run import recipe
+from dd_jax.run.checkpoint import Checkpointer
+from dd_jax.run.feed import Placement
 from dd_jax.types import DistilledData, UserError
 
 CLASSES = 3

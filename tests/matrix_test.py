@@ -8,11 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from dd_jax import artifact, pipeline, recipe
+from dd_jax import artifact
 from dd_jax.data.dataset import from_arrays
 from dd_jax.parameterization import PARAMETERIZATIONS
+from dd_jax.run import pipeline, recipe
+from dd_jax.run.workdir import Workdir
 from dd_jax.types import UserError
-from dd_jax.workdir import Workdir
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('quick_compiler')]
 

@@ -7,7 +7,7 @@ Published without addressing at 1 image per class: 49.1 % (arXiv 2206.02916).
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

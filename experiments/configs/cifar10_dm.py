@@ -10,7 +10,7 @@ learners that train with augmentation (arXiv 2110.04181).
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -21,7 +21,7 @@ From RFAD's set, 8 minutes of one core, and by RFAD's loss it reaches 59.3 % in
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -10,7 +10,7 @@ Kernel accuracy measured at 1 / 10 / 50 images per class, percent: 41.4 / 51.7 /
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

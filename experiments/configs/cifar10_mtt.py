@@ -11,7 +11,7 @@ recipe does not, both on width 128. The published runs (100 experts of width
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

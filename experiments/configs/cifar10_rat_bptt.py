@@ -8,7 +8,7 @@ after 60,000 steps of a network with 16 times the work (arXiv 2310.08566).
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -11,7 +11,7 @@ in a step, for thousands of steps; it reaches 61.1 % at 1 image per class (arXiv
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

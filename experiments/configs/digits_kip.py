@@ -8,7 +8,7 @@ nobody has published figures for this set.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 10) -> ConfigDict:

@@ -7,7 +7,7 @@ The learner is LeNet, as in the `ld` protocol that scores the result.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -7,7 +7,7 @@ Scored by the `dc` protocol with a network of width 32.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -9,7 +9,7 @@ on one CPU core. DC's published figure is 70.5, DSA's 70.6.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs import cifar10_dm
 
 

@@ -8,7 +8,7 @@ distilling on two CPU cores. Source of the method: arXiv 2011.00050.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs import mnist_kip
 
 

@@ -10,7 +10,7 @@ which is this with addressing and more of everything, reaches 98.7 % (arXiv
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

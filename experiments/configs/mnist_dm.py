@@ -11,7 +11,7 @@ distilling on one CPU core. The published recipe (`published/dm.py`) takes
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs import cifar10_dm
 
 

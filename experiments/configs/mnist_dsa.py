@@ -9,7 +9,7 @@ at 1 image per class.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs import fashion_mnist_dsa
 
 

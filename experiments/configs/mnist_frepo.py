@@ -9,7 +9,7 @@ network with 64 times the work; it reaches 93.0 % at 1 image per class (arXiv
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

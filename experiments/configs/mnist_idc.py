@@ -9,7 +9,7 @@ Adam replaces SGD, whose published rate is for 2,000,000 steps: those reach
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

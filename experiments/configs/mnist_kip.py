@@ -9,7 +9,7 @@ and 26 s of distilling on two CPU cores. Published with augmented targets:
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 10) -> ConfigDict:

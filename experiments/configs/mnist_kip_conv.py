@@ -21,7 +21,7 @@ From RFAD's set and by RFAD's loss it reaches 95.6, in 11 and 13 minutes:
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -9,7 +9,7 @@ score 54.6. Published at 1 image per class: 60.9 % (arXiv 2006.08572), after
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -7,7 +7,7 @@ Source of the method: arXiv 2312.15927.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

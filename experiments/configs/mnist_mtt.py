@@ -10,7 +10,7 @@ runs (100 experts of width 128, 50 epochs) reach 91.4 % at 1 image per class
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -10,7 +10,7 @@ Starts from the real images nearest to the class means, 89.4 %, and reaches
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

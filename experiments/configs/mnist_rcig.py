@@ -8,7 +8,7 @@ network of width 64. Published, with the full recipe: 94.7 % (arXiv 2302.06755).
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

@@ -9,7 +9,7 @@ The published recipe (`published/rfad.py`): 96.7 (arXiv 2210.12067).
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs import cifar10_rfad
 
 

@@ -12,7 +12,7 @@ Published with 200 inner steps of a network of width 128, all differentiated:
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 
 def get_config(ipc: int = 1) -> ConfigDict:

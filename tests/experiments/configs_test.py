@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from dd_jax.types import UserError
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'experiments' / 'configs'

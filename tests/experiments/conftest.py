@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from experiments import distill, main
+from dd_jax.run import command_line
+from experiments import distill
 
 
 class Call(NamedTuple):
@@ -38,7 +39,7 @@ def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
     status, error = 0, ''
     with flagsaver.flagsaver():
       try:
-        main.run(distill.distill)
+        command_line.run(distill.distill)
       except SystemExit:
         pass
       except _Left as left:
@@ -48,7 +49,7 @@ def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
 
   monkeypatch.chdir(tmp_path)
   monkeypatch.setenv('DD_JAX_CACHE', str(tmp_path / 'cache'))
-  monkeypatch.setattr(main, '_leave', leave)
+  monkeypatch.setattr(command_line, '_leave', leave)
   return run
 
 
@@ -62,7 +63,7 @@ def start(tmp_path) -> Callable[..., subprocess.Popen]:
       cwd=tmp_path,
       env=os.environ
       | {
-        'PYTHONPATH': str(pathlib.Path(main.__file__).parents[1]),
+        'PYTHONPATH': str(pathlib.Path(distill.__file__).parents[1]),
         'DD_JAX_CACHE': str(tmp_path / 'cache'),
         'JAX_PLATFORMS': 'cpu',
       },

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from dd_jax.run import settings
 from dd_jax.types import UserError
-from experiments import settings
 
 
 @pytest.fixture

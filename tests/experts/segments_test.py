@@ -8,7 +8,6 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax.driver import distill
 from dd_jax.experts import (
   ExpertSource,
   HostExperts,
@@ -20,6 +19,7 @@ from dd_jax.experts import (
 from dd_jax.experts.source import HostExpertSource, stored_bytes
 from dd_jax.methods.trajectory_matching import mtt
 from dd_jax.parameterization import pixels
+from dd_jax.run.driver import distill
 from dd_jax.types import UserError
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')

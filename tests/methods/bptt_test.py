@@ -8,7 +8,6 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax import driver
 from dd_jax.data.source import resident
 from dd_jax.distiller import Context, Learned
 from dd_jax.methods.bptt import (
@@ -21,6 +20,7 @@ from dd_jax.methods.bptt import (
 )
 from dd_jax.networks import Network, Outputs, mlp
 from dd_jax.parameterization import pixels
+from dd_jax.run import driver
 from dd_jax.types import LabeledData, UserError
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')

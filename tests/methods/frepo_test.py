@@ -318,7 +318,7 @@ def test_a_small_inner_batch_trains_on_part_of_the_set():
 
 
 def test_published_settings():
-  from dd_jax import recipe
+  from dd_jax.run import recipe
 
   config = recipe.default('frepo')
   published = {

@@ -8,12 +8,13 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax import augment, recipe
+from dd_jax import augment
 from dd_jax.data.source import resident
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods import gradient_matching as gm
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import Parameterization, pixels
+from dd_jax.run import recipe
 from dd_jax.training import Batch, train_step
 from dd_jax.types import LabeledData, UserError
 

@@ -18,8 +18,8 @@ Cost: 2 TFLOP an outer step, up to 500,000 of them: days on a GPU.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('cifar10', 'cifar100')
 

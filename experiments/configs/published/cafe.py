@@ -22,8 +22,8 @@ of them for the inner loop; a GPU for a day.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 from experiments.configs.published._common import dsa_strategy
 
 DATASETS = ('mnist', 'fashion_mnist', 'svhn_cropped', 'cifar10', 'cifar100')

@@ -19,9 +19,9 @@ networks of width 128 and 2,560 real images an outer step; for CIFAR-100 about
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
 from dd_jax.methods.gradient_matching import loops
+from dd_jax.run import recipe
 from experiments.configs.published._common import dsa_strategy
 
 DATASETS = ('svhn_cropped', 'cifar10', 'cifar100')

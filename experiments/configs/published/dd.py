@@ -19,8 +19,8 @@ Cost: MNIST, 23,600 steps of LeNet on 10 images, minutes on a GPU; CIFAR-10,
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = {'mnist': 1, 'cifar10': 10}
 """Images per class as published."""

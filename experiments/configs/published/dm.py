@@ -21,8 +21,8 @@ ImageNet 51,200) through a network of width 128; a GPU for hours.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 from experiments.configs.published._common import dsa_strategy
 
 DATASETS = ('mnist', 'cifar10', 'cifar100', 'tiny_imagenet')

@@ -20,7 +20,7 @@ Cost: as `mtt.py`, with sixteen times the images in an inner step.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs.published._common import published
 from experiments.configs.published.mtt import Method
 

@@ -17,8 +17,8 @@ Cost: 500,000 steps of a 128-256-512 ConvNet on 1,024 images, a GPU for hours.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('mnist', 'fashion_mnist', 'cifar10', 'cifar100')
 

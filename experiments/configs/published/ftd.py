@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs.published._common import published
 
 

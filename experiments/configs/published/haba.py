@@ -17,7 +17,7 @@ Cost: as `mtt.py`, and a second network of its kind.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs.published._common import published
 from experiments.configs.published.mtt import Method
 

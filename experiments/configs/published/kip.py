@@ -15,8 +15,8 @@ Cost: minutes on two CPU cores.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('mnist', 'cifar10')
 

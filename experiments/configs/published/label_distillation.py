@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 
 class _Settings(NamedTuple):

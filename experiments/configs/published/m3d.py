@@ -17,8 +17,8 @@ Cost: 20,000 steps, each like one of DM; a GPU for hours.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('cifar10', 'cifar100')
 

@@ -22,8 +22,8 @@ GPU.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS: dict[str, recipe.Config] = {
   'cifar10': {},  # the method's own settings

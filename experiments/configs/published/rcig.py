@@ -19,8 +19,8 @@ and of 60 to 80 passes over the distilled ones: a GPU for hours.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('mnist', 'fashion_mnist', 'cifar10', 'cifar100')
 

@@ -20,8 +20,8 @@ Cost: a step is 16.3 TFLOP at 1 image per class; a GPU for hours.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('mnist', 'fashion_mnist', 'svhn_cropped', 'cifar10', 'cifar100')
 

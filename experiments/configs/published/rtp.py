@@ -17,8 +17,8 @@ Cost: 150 inner steps of up to 1,000 images, 500,000 times at most.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 
 DATASETS = ('cifar10',)
 

@@ -18,7 +18,7 @@ Cost: MNIST, 23,600 steps of LeNet on 10 images, minutes on a GPU; CIFAR-10,
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
+from dd_jax.run import recipe
 from experiments.configs.published import dd
 
 DATASETS = dd.DATASETS

@@ -22,8 +22,8 @@ CIFAR-100, 8.5 GB (those that are read, of 50); then 10,000 steps of one GPU.
 
 from ml_collections import ConfigDict
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 from experiments.configs.published._common import published
 
 DATASETS: dict[str, dict[int, recipe.Config]] = {

@@ -11,10 +11,10 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
-from dd_jax.driver import Interrupted
-from dd_jax.interrupt import Signals, Stop
+from dd_jax.run import settings
+from dd_jax.run.driver import Interrupted
+from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.types import UserError
-from experiments import settings
 
 
 def run(main: Callable[[dict[str, str]], None]) -> None:

@@ -16,24 +16,25 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dd_jax import artifact, distiller, driver, expert_run, recipe, report
+from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
-from dd_jax.checkpoint import Checkpointer
 from dd_jax.checks import check_name
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Score
-from dd_jax.interrupt import Signals, Stop, interruptible
 from dd_jax.parameterization.starts import check_counts
-from dd_jax.recipe import Config
-from dd_jax.scoring import Scorer
+from dd_jax.run import driver, experts, recipe
+from dd_jax.run.checkpoint import Checkpointer
+from dd_jax.run.interrupt import Signals, Stop, interruptible
+from dd_jax.run.recipe import Config
+from dd_jax.run.scoring import Scorer
+from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
+from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, PyTree, UserError
 from dd_jax.version import VERSION
-from dd_jax.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
-from dd_jax.writers import Writer
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
 _COUNTS = (
@@ -162,7 +163,7 @@ def _source(
   """What the method reads; trains its experts where it wants any."""
   try:
     with Signals() as signals, signals.raising():
-      return expert_run.source(config, prepared, cache, writers, mesh)
+      return experts.source(config, prepared, cache, writers, mesh)
   except Stop as stop:
     raise driver.Interrupted(0, stop.signum) from None
 
@@ -220,7 +221,7 @@ def _method(
   """Builds the method, and all that can be refused before hours of work."""
   check_counts(prepared.train, config['ipc'])
   scorer.check()
-  expert_run.check(config, prepared)
+  experts.check(config, prepared)
   steps = num_steps(config, prepared)
   return scorer.build({**config, 'num_steps': steps})
 

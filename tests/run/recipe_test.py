@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax import artifact, recipe
+from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data import fitting
 from dd_jax.data.source import resident
@@ -18,6 +18,7 @@ from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.kernels import KERNELS, Ridge
 from dd_jax.methods import METHODS
 from dd_jax.networks import NETWORKS
+from dd_jax.run import recipe
 from dd_jax.types import DistilledData, UserError
 
 SETTING = recipe.Setting((8, 8, 1), 3)

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 
-from dd_jax import recipe
 from dd_jax.cache import Cache
 from dd_jax.data.prepare import Prepared
 from dd_jax.data.source import Source
@@ -21,9 +20,10 @@ from dd_jax.experts import (
   train_experts,
   with_experts,
 )
-from dd_jax.recipe import Config
+from dd_jax.run import recipe
+from dd_jax.run.recipe import Config
+from dd_jax.run.writers import Writer
 from dd_jax.types import UserError
-from dd_jax.writers import Writer
 
 _STREAM = 2  # folded into the run's key for the experts
 _NOT_IDENTITY = ('store', 'keep_last', 'at_once')

@@ -7,14 +7,15 @@ import jax
 import numpy as np
 import pytest
 
-from dd_jax import artifact, pipeline, recipe
+from dd_jax import artifact
 from dd_jax.cache import Cache
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.prepare import prepare
-from dd_jax.scoring import Scorer
+from dd_jax.run import pipeline, recipe
+from dd_jax.run.scoring import Scorer
+from dd_jax.run.workdir import Workdir
+from dd_jax.run.writers import JsonlWriter
 from dd_jax.types import UserError
-from dd_jax.workdir import Workdir
-from dd_jax.writers import JsonlWriter
 
 RESULT_FIELDS = {
   'method', 'dataset', 'images_per_class', 'stored_floats', 'stored_bytes',

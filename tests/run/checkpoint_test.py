@@ -14,8 +14,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from dd_jax import checkpoint
-from dd_jax.checkpoint import Checkpointer
+from dd_jax.run import checkpoint
+from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.types import UserError
 
 IDENTITY = {

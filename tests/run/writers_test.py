@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from dd_jax import writers
+from dd_jax.run import writers
 from dd_jax.types import UserError
 
 

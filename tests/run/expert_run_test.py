@@ -5,13 +5,14 @@ import json
 import pytest
 from sklearn.datasets import load_digits
 
-from dd_jax import artifact, expert_run, pipeline, recipe
+from dd_jax import artifact
 from dd_jax.cache import Cache
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.prepare import prepare
 from dd_jax.experts import ExpertStore
+from dd_jax.run import experts, pipeline, recipe
+from dd_jax.run.workdir import Workdir
 from dd_jax.types import UserError
-from dd_jax.workdir import Workdir
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')
 
@@ -80,8 +81,8 @@ class Told:
 def made_store(path, settings=None, dataset=None):
   settings = settings or config()
   prepared = prepare(dataset or digits(), settings['preprocessing'])
-  store = ExpertStore.start(path, expert_run.wanted(settings, prepared))
-  expert_run.train(store, settings, prepared)
+  store = ExpertStore.start(path, experts.wanted(settings, prepared))
+  experts.train(store, settings, prepared)
   return store
 
 
@@ -178,7 +179,7 @@ def test_soft_labels_are_read_where_they_are_kept(tmp_path):
 
 def test_a_method_without_experts_has_none():
   prepared = prepare(digits(), 'standardise')
-  source, about = expert_run.source(recipe.default('kip'), prepared, Cache())
+  source, about = experts.source(recipe.default('kip'), prepared, Cache())
   assert source is prepared.train and about is None
   with pytest.raises(UserError, match='reads no experts'):
-    expert_run.wanted(recipe.default('kip'), prepared)
+    experts.wanted(recipe.default('kip'), prepared)

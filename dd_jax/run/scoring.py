@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 
-from dd_jax import driver, recipe
 from dd_jax.cache import Cache
 from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
@@ -23,7 +22,8 @@ from dd_jax.evaluation.protocols import (
   summary,
 )
 from dd_jax.kernels import Ridge
-from dd_jax.recipe import Config
+from dd_jax.run import driver, recipe
+from dd_jax.run.recipe import Config
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1

@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dd_jax.checkpoint import Checkpointer
 from dd_jax.distiller import Distiller
-from dd_jax.feed import Feed, Placement, open_feed
-from dd_jax.interrupt import Signals, Stop, compile_in_thread
+from dd_jax.run.checkpoint import Checkpointer
+from dd_jax.run.feed import Feed, Placement, open_feed
+from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
+from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, Key, PyTree, UserError
-from dd_jax.writers import Writer
 
 _ROWS = 1024  # the most steps of one call: the length of its metrics buffer
 _CALL_SECONDS = 1.0  # how long a call should take: signals wait for its end

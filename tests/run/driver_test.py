@@ -20,11 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dd_jax import driver, feed
-from dd_jax.checkpoint import Checkpointer
 from dd_jax.data import source as sources
+from dd_jax.run import driver, feed
+from dd_jax.run.checkpoint import Checkpointer
+from dd_jax.run.writers import JsonlWriter
 from dd_jax.types import DistilledData, UserError
-from dd_jax.writers import JsonlWriter
 
 BATCH = 8
 

@@ -12,11 +12,9 @@ import runpy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dd_jax import recipe
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 from dd_jax.types import UserError
-
-_CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -42,11 +40,15 @@ def split(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def configuration(
-  file: str | None, named: Mapping[str, Any], fields: Mapping[str, str]
+  recipes: pathlib.Path,
+  file: str | None,
+  named: Mapping[str, Any],
+  fields: Mapping[str, str],
 ) -> recipe.Config:
   """The complete configuration of a run.
 
   Args:
+    recipes: the folder of recipe files, DATASET_METHOD.py.
     file: the recipe file, by default that of the named set and method where
       there is one, else the method's own settings.
     named: values of the flags that were given: `dataset`, `method`, `ipc`, ...
@@ -57,7 +59,7 @@ def configuration(
   """
   values = dict(named)
   method = values.pop('method', None)
-  config = _recipe(file, method, values)
+  config = _recipe(recipes, file, method, values)
   if method and config['method']['name'] != method:
     raise UserError(
       f'--method={method}: the recipe {file} is for '
@@ -79,26 +81,31 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
 
 
 def _recipe(
-  file: str | None, method: str | None, values: Mapping[str, Any]
+  recipes: pathlib.Path,
+  file: str | None,
+  method: str | None,
+  values: Mapping[str, Any],
 ) -> recipe.Config:
   flags = {k: values[k] for k in ('dataset', 'ipc') if values.get(k)}
   if 'dataset' in flags:
     flags['dataset'] = pathlib.Path(flags['dataset']).stem
   if file is None:
-    return _own_recipe(method or 'kip', flags)
+    return _own_recipe(recipes, method or 'kip', flags)
   name, _, argument = file.partition(':')
   asked = _asked(file, argument)
   if not pathlib.Path(name).is_file():
-    known = ', '.join(sorted(p.name for p in _CONFIGS.glob('[a-z]*.py')))
+    known = ', '.join(sorted(p.name for p in recipes.glob('[a-z]*.py')))
     raise UserError(f'--config={name}: no such file; recipes here are {known}')
   return _load(pathlib.Path(name), asked, flags)
 
 
-def _own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
+def _own_recipe(
+  recipes: pathlib.Path, method: str, flags: Mapping[str, Any]
+) -> recipe.Config:
   """That of the set and method; the method's settings where there is none."""
   check_name('--method', method, recipe.METHODS)
   dataset = flags.get('dataset', recipe.COMMON['dataset'])
-  path = _CONFIGS / f'{dataset}_{method}.py'
+  path = recipes / f'{dataset}_{method}.py'
   return _load(path, {}, flags) if path.exists() else recipe.default(method)
 
 

@@ -1,17 +1,18 @@
 """What `--config=FILE:ARGUMENT` passes to a recipe file, with the flags."""
 
+import functools
 import pathlib
 
 import pytest
 
-from dd_jax import recipe
+from dd_jax.run import recipe, settings
 from dd_jax.types import UserError
-from experiments import settings
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'experiments' / 'configs'
+configuration = functools.partial(settings.configuration, CONFIGS)
 SEVERAL = """
 from ml_collections import ConfigDict
-from dd_jax import recipe
+from dd_jax.run import recipe
 
 def get_config(dataset='of_file', ipc=4):
   changes = {'data_dir': f'{dataset} {ipc}', 'dataset': dataset, 'ipc': ipc}
@@ -28,7 +29,7 @@ def passed(tmp_path, monkeypatch):
 
   def run(text: str, argument: str, **flags):
     pathlib.Path('r.py').write_text(text)
-    config = settings.configuration(f'r.py{argument}', flags, {})
+    config = configuration(f'r.py{argument}', flags, {})
     return config['data_dir'], config['dataset'], config['ipc']
 
   return run
@@ -95,22 +96,24 @@ def test_a_published_file_by_each_form():
     (':cifar100', {}, 10),
     ('', {'dataset': '/x/cifar100.npz', 'ipc': 1}, 1),
   ):
-    config = settings.configuration(file + argument, flags, {})
+    config = configuration(file + argument, flags, {})
     assert config['dataset'] == flags.get('dataset', 'cifar100')
     assert (config['ipc'], config['method']['flip']) == (ipc, ipc == 1)
   with pytest.raises(
     UserError, match=r"'cifar1': unknown \(did you mean cifar"
   ):
-    settings.configuration(f'{file}:cifar1,10', {}, {})
+    configuration(f'{file}:cifar1,10', {}, {})
   with pytest.raises(UserError, match=r"dataset='flowers': unknown; allowed"):
-    settings.configuration(file, {'dataset': 'in/flowers'}, {})
+    configuration(file, {'dataset': 'in/flowers'}, {})
 
 
 def test_without_a_file_the_set_and_method_choose_it():
   flags = {'dataset': '/x/mnist.npz', 'method': 'dm', 'ipc': 3}
-  config = settings.configuration(None, flags, {})
-  own = settings.configuration(str(CONFIGS / 'mnist_dm.py:3'), {}, {})
+  config = configuration(None, flags, {})
+  own = configuration(str(CONFIGS / 'mnist_dm.py:3'), {}, {})
   assert config == {**own, 'dataset': '/x/mnist.npz'}
-  assert settings.configuration(None, {}, {})['method']['name'] == 'kip'
-  none = settings.configuration(None, {'dataset': 'x', 'method': 'dm'}, {})
+  assert configuration(None, {}, {})['method']['name'] == 'kip'
+  none = settings.configuration(
+    CONFIGS, None, {'dataset': 'x', 'method': 'dm'}, {}
+  )
   assert none == {**recipe.default('dm'), 'dataset': 'x'}

@@ -1,0 +1,1 @@
+"""A run: what touches clocks, files, signals and the command line."""
