@@ -4,10 +4,7 @@ A new method is one new file with a factory and its `RECIPE`, and one line here.
 """
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
-from dd_jax.distiller import Distiller
 from dd_jax.methods import (
   bptt,
   cafe,
@@ -25,24 +22,7 @@ from dd_jax.methods import (
   selection,
   trajectory_matching,
 )
-
-
-class Method(NamedTuple):
-  """A method that can be named.
-
-  Attributes:
-    factory: makes the distiller. Parameters called after a part
-      (`parameterization`, `kernel`, `network`, `optimizer`, ...) get that part
-      of the configuration, built; the others are the method's settings, and
-      their defaults are the schema.
-    recipe: the paper's choice of parts, over `recipe.COMMON`.
-    summary: one line for `--help`.
-  """
-
-  factory: Callable[..., Distiller]
-  recipe: Mapping[str, Any]
-  summary: str
-
+from dd_jax.methods.method import Method
 
 METHODS: dict[str, Method] = {
   'kip': Method(
