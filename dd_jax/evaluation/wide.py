@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from dd_jax.data.source import ResidentSource, Source
 from dd_jax.evaluation.learners import source_accuracy
@@ -128,20 +127,3 @@ def centred(network: Network) -> Network:
     return out._replace(logits=logits), {**own, 'start': start}
 
   return Network(init, apply)
-
-
-def decay_to_start(strength: float) -> optax.GradientTransformation:
-  """Adds `strength (params - where they started)` to the gradient."""
-
-  def init(params: PyTree) -> PyTree:
-    return jax.tree.map(jnp.array, params)
-
-  def update(
-    updates: PyTree, state: PyTree, params: PyTree = None
-  ) -> tuple[PyTree, PyTree]:
-    moved = jax.tree.map(
-      lambda u, p, s: u + strength * (p - s), updates, params, state
-    )
-    return moved, state
-
-  return optax.GradientTransformation(init, update)

@@ -24,7 +24,7 @@ from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
-from dd_jax.evaluation.protocols import Score
+from dd_jax.evaluation.score import Score
 from dd_jax.parameterization.starts import check_counts
 from dd_jax.run import driver, experts, recipe
 from dd_jax.run.checkpoint import Checkpointer

@@ -13,14 +13,8 @@ from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
-from dd_jax.evaluation.protocols import (
-  Protocol,
-  Score,
-  Setting,
-  evaluate,
-  protocol,
-  summary,
-)
+from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.evaluation.score import Score, evaluate, summary
 from dd_jax.kernels import Ridge
 from dd_jax.run import driver, recipe
 from dd_jax.run.recipe import Config
