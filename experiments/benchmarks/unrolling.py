@@ -1,9 +1,6 @@
-"""Benchmark cases of the unrolled inner loop: what each memory plan costs."""
+"""Cases of the unrolled inner loop: what each memory plan costs."""
 
 import functools
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,11 +11,15 @@ from dd_jax.methods.bptt import Inner, unrolled_loss
 from dd_jax.networks import NETWORKS
 from dd_jax.types import LabeledData
 from dd_jax.unroll import PLANS, estimate_memory
+from experiments.benchmarks.measure import (
+  CLASSES,
+  SHAPE,
+  Case,
+  Conditions,
+  Row,
+  median,
+)
 
-Row = dict[str, Any]
-
-_SHAPE, _CLASSES = (32, 32, 3), 10
-_LENGTHS = (10, 20, 50, 100, 200, 400)
 _REAL = 100
 
 
@@ -27,10 +28,10 @@ def meta_gradient(plan: str, images: int, num_steps: int) -> tuple[Any, Any]:
 
   ConvNet-D3-W128, SGD with momentum 0.9, all images in every inner step.
   """
-  network = NETWORKS['convnet'](_SHAPE, _CLASSES)
+  network = NETWORKS['convnet'](SHAPE, CLASSES)
   inner = Inner(network, optax.sgd(0.01, 0.9), images)
-  draw = jax.random.normal(jax.random.key(0), (images + _REAL, *_SHAPE))
-  label = jax.nn.one_hot(jnp.arange(images + _REAL) % _CLASSES, _CLASSES)
+  draw = jax.random.normal(jax.random.key(0), (images + _REAL, *SHAPE))
+  label = jax.nn.one_hot(jnp.arange(images + _REAL) % CLASSES, CLASSES)
 
   def loss(data: LabeledData, real: LabeledData) -> jax.Array:
     key = jax.random.key(1)
@@ -40,45 +41,35 @@ def meta_gradient(plan: str, images: int, num_steps: int) -> tuple[Any, Any]:
   return jax.grad(loss), (support, LabeledData(draw[images:], label[images:]))
 
 
-def memory(length: int) -> Row:
+def memory(length: int) -> Case:
   """MiB of temporaries of each plan, 100 images a step, by the compiler.
 
   The two plans that keep all steps are left out where they pass 50 steps: what
   they need is proportional to the number.
   """
-  row: Row = {'inner_steps': length}
-  for plan in PLANS:
-    if length <= 50 or plan in ('remat', 'nested'):
-      function, args = meta_gradient(plan, 100, length)
-      row[f'{plan}_mib'] = round(estimate_memory(function, *args) / 2**20)
-  return row
+
+  def case(conditions: Conditions) -> Row:
+    del conditions
+    row: Row = {'inner_steps': length}
+    for plan in PLANS:
+      if length <= 50 or plan in ('remat', 'nested'):
+        function, args = meta_gradient(plan, 100, length)
+        row[f'{plan}_mib'] = round(estimate_memory(function, *args) / 2**20)
+    return row
+
+  return case
 
 
-def times() -> Row:
+def times(conditions: Conditions) -> Row:
   """Seconds of each plan, 20 steps on 10 images, and relative to plain."""
+  del conditions
   row: Row = {}
   for plan in PLANS:
     function, args = meta_gradient(plan, 10, 20)
     run = jax.jit(function)
-    seconds = [_once(run, args) for _ in range(6)][1:]
-    row[f'{plan}_seconds'] = round(statistics.median(seconds), 3)
+    seconds = median(functools.partial(run, *args), 5)
+    row[f'{plan}_seconds'] = round(seconds, 3)
   for plan in PLANS:
     ratio = row[f'{plan}_seconds'] / row['plain_seconds']
     row[f'{plan}_over_plain'] = round(ratio, 3)
   return row
-
-
-def _once(run: Any, args: Any) -> float:
-  start = time.perf_counter()
-  jax.block_until_ready(run(*args))
-  return time.perf_counter() - start
-
-
-CASES: dict[str, Callable[[], Row]] = {
-  'unroll-time': times,
-  **{
-    f'unroll-memory-{length}': functools.partial(memory, length)
-    for length in _LENGTHS
-  },
-}
-"""By name."""

@@ -1,12 +1,10 @@
-"""Benchmark cases of the convolutional kernels: time, memory, comparison."""
+"""Cases of the convolutional kernels: time, memory, comparison."""
 
 import functools
 import resource
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -16,24 +14,28 @@ import numpy as np
 from dd_jax.kernels import conv_kernel, from_kernel_fn, neural_tangents
 from dd_jax.kernels.conv import ARCHITECTURES
 from dd_jax.types import Kernel, UserError
-
-Row = dict[str, Any]
+from experiments.benchmarks.measure import (
+  SHAPE,
+  Case,
+  Conditions,
+  Row,
+  timed,
+)
 
 _REPEATS = 3
-_COLOUR = (32, 32, 3)
-_GREY = (28, 28, 1)
 
 
-def timed(
+def ours(
   architecture: str,
   get: Literal['ntk', 'nngp'] = 'ntk',
-  shape: tuple[int, int, int] = _COLOUR,
+  shape: tuple[int, int, int] = SHAPE,
   *,
   double: bool = False,
-) -> Callable[[], Row]:
+) -> Case:
   """Milliseconds per pair of 64 x 4 images, forward and with the gradient."""
 
-  def case() -> Row:
+  def case(conditions: Conditions) -> Row:
+    del conditions
     with jax.enable_x64(double):
       kernel = conv_kernel(get, architecture=architecture)
       return _milliseconds(kernel, shape, (64, 4))
@@ -41,18 +43,17 @@ def timed(
   return case
 
 
-def neural_tangents_case(
-  architecture: str, *, double: bool = False
-) -> Callable[[], Row]:
+def theirs(architecture: str, *, double: bool = False) -> Case:
   """The same of neural-tangents, 4 x 4 images, on the jax in use."""
 
-  def case() -> Row:
+  def case(conditions: Conditions) -> Row:
+    del conditions
     try:
       reference = _reference(architecture)
     except UserError as error:
       return {'skipped': str(error)}
     with jax.enable_x64(double):
-      return _milliseconds(reference, _COLOUR, (4, 4))
+      return _milliseconds(reference, SHAPE, (4, 4))
 
   return case
 
@@ -80,7 +81,9 @@ def _milliseconds(
   pairs = counts[0] * counts[1]
   row: Row = {}
   for name, call in (('forward', forward), ('gradient', both)):
-    first, *others = _seconds(functools.partial(call, support, targets))
+    first, *others = timed(
+      functools.partial(call, support, targets), _REPEATS + 1
+    )
     row[f'{name}_ms_per_pair'] = round(
       1e3 * statistics.median(others) / pairs, 3
     )
@@ -95,30 +98,21 @@ def _images(n: int, shape: tuple[int, int, int], seed: int) -> jax.Array:
   return jnp.asarray(x, dtype)
 
 
-def _seconds(call: Callable[[], Any]) -> list[float]:
-  found = []
-  for _ in range(_REPEATS + 1):
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    found.append(time.perf_counter() - start)
-  return found
-
-
-def temporaries() -> Row:
+def temporaries(conditions: Conditions) -> Row:
   """What the compiler sets aside for 5,000 x 500 pairs with the gradient."""
+  del conditions
   kernel = conv_kernel()
   loss = lambda s, t: jnp.sum(kernel(t, s) ** 2)
-  shapes = [
-    jax.ShapeDtypeStruct((n, *_COLOUR), jnp.float32) for n in (500, 5000)
-  ]
+  shapes = [jax.ShapeDtypeStruct((n, *SHAPE), jnp.float32) for n in (500, 5000)]
   compiled = jax.jit(jax.value_and_grad(loss)).lower(*shapes).compile()
   used: Any = compiled.memory_analysis()
   return {'temporary_mib': round(used.temp_size_in_bytes / 2**20)}
 
 
-def peak() -> Row:
+def peak(conditions: Conditions) -> Row:
   """Peak memory of processes with 512 x 64 and 1,024 x 64 pairs."""
-  code = 'from experiments.kernel_speed import one_gradient; one_gradient({})'
+  del conditions
+  code = f'from {__name__} import one_gradient; one_gradient({{}})'
   row: Row = {}
   for targets in (512, 1024):  # the larger one last: children share one peak
     command = [sys.executable, '-c', code.format(targets)]
@@ -132,24 +126,5 @@ def one_gradient(targets: int) -> None:
   """A value and a gradient of `targets` x 64 pairs."""
   kernel = conv_kernel()
   loss = lambda s, t: jnp.sum(kernel(t, s) ** 2)
-  support, real = _images(64, _COLOUR, 0), _images(targets, _COLOUR, 1)
+  support, real = _images(64, SHAPE, 0), _images(targets, SHAPE, 1)
   jax.block_until_ready(jax.jit(jax.value_and_grad(loss))(support, real))
-
-
-CASES: dict[str, Callable[[], Row]] = {
-  'kernel-convnet': timed('convnet'),
-  'kernel-convnet-nngp': timed('convnet', 'nngp'),
-  'kernel-convnet-float64': timed('convnet', double=True),
-  'kernel-convnet-grey': timed('convnet', shape=_GREY),
-  'kernel-myrtle5': timed('myrtle5'),
-  'kernel-temporaries': temporaries,
-  'kernel-peak': peak,
-  'neural-tangents-convnet': neural_tangents_case('convnet'),
-  'neural-tangents-convnet-float64': neural_tangents_case(
-    'convnet', double=True
-  ),
-  'neural-tangents-myrtle5-float64': neural_tangents_case(
-    'myrtle5', double=True
-  ),
-}
-"""By name, for `experiments.benchmark`."""
