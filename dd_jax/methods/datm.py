@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dd_jax.data.by_class import class_members, numpy_generator
 from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State
 from dd_jax.experts import experts_of, parameter_shapes, unflatten
@@ -32,7 +33,6 @@ from dd_jax.methods.trajectory_matching import (
 )
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.starts import class_members, generator
 from dd_jax.types import Augment, Key, LabeledData, UserError
 
 _LABEL_MOMENTUM = 0.9
@@ -169,7 +169,7 @@ def right_images(key: Key, network: Network, source: Source, ipc: int) -> Any:
   k_order, k_expert = jax.random.split(key)
   experts = experts_of(source).last()
   chosen = jax.random.randint(k_expert, (), 0, len(experts))
-  rng, predict = generator(k_order), _predictor(network, experts[chosen])
+  rng, predict = numpy_generator(k_order), _predictor(network, experts[chosen])
   found = []
   for c, members in enumerate(class_members(source)):
     order = rng.permutation(members)

@@ -26,6 +26,7 @@ from dd_jax import losses
 from dd_jax.augment import DSA
 from dd_jax.checks import check_least, check_name
 from dd_jax.data import sampling
+from dd_jax.data.by_class import check_counts
 from dd_jax.data.source import Source
 from dd_jax.distiller import (
   Advance,
@@ -39,7 +40,6 @@ from dd_jax.models import ModelSource, fresh, queue, renewed
 from dd_jax.networks import Network
 from dd_jax.networks.network import Outputs
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.starts import check_counts
 from dd_jax.training import (
   Batch,
   Model,

@@ -10,16 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from dd_jax.data import sampling
+from dd_jax.data.by_class import check_counts, class_members, take_images
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State
-from dd_jax.parameterization.starts import (
-  check_counts,
-  class_members,
-  kmeans_indices,
-  real_indices,
-  take_images,
-)
+from dd_jax.parameterization.starts import kmeans_indices, real_indices
 from dd_jax.types import DistilledData, Key, LabeledData, Metrics, PyTree
 
 Features = Callable[[jax.Array], jax.Array]

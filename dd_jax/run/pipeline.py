@@ -20,12 +20,12 @@ from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
 from dd_jax.checks import check_name
+from dd_jax.data.by_class import check_counts
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.score import Score
-from dd_jax.parameterization.starts import check_counts
 from dd_jax.run import driver, experts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible

@@ -10,7 +10,7 @@ from dd_jax.data.source import resident
 from dd_jax.methods.dd import dd
 from dd_jax.methods.distribution_matching import dm
 from dd_jax.networks import convnet, mlp
-from dd_jax.parameterization.few import few
+from dd_jax.parameterization import less_than_one_shot
 from dd_jax.types import UserError
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')
@@ -30,8 +30,10 @@ def source():
 
 
 def test_starts_from_the_first_classes():
-  params, constants = few(images=3).init(jax.random.key(0), source())
-  data = few(images=3).decode(params, constants)
+  params, constants = less_than_one_shot(images=3).init(
+    jax.random.key(0), source()
+  )
+  data = less_than_one_shot(images=3).decode(params, constants)
   assert data.image.shape == (3, *SHAPE)
   np.testing.assert_array_equal(data.label, np.eye(3, CLASSES))
 
@@ -39,7 +41,7 @@ def test_starts_from_the_first_classes():
 def test_two_images_teach_four_classes():
   network = mlp(SHAPE, CLASSES, width=16, depth=1)
   method = dd(
-    few(images=2),
+    less_than_one_shot(images=2),
     network,
     optax.adam(0.05),
     batch_size=80,
@@ -58,15 +60,17 @@ def test_two_images_teach_four_classes():
 
 def test_a_method_that_compares_classes_refuses_it():
   network = convnet(SHAPE, CLASSES, width=4, depth=1)
-  method = dm(few(images=2), network, optax.sgd(0.1), batch_size=4)
+  method = dm(
+    less_than_one_shot(images=2), network, optax.sgd(0.1), batch_size=4
+  )
   with pytest.raises(UserError, match='gives 2 images of 4 classes'):
     method.init(jax.random.key(0), source())
 
 
 def test_refusals():
   with pytest.raises(UserError, match="labels='fixed'"):
-    few(labels='fixed')
+    less_than_one_shot(labels='fixed')
   with pytest.raises(UserError, match='images=0'):
-    few(images=0)
+    less_than_one_shot(images=0)
   with pytest.raises(UserError, match='images=5: allowed are 1 to 4'):
-    few(images=5).init(jax.random.key(0), source())
+    less_than_one_shot(images=5).init(jax.random.key(0), source())

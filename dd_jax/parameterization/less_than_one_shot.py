@@ -1,4 +1,8 @@
-"""Fewer images than classes, whose labels say something about every class."""
+"""Less than one shot: fewer images than classes.
+
+Their labels say something about every class. Its name in configurations is
+`few`.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +16,7 @@ from dd_jax.parameterization.starts import Start, real
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 
-def few(
+def less_than_one_shot(
   *,
   images: int = 5,
   start: Start = real,
