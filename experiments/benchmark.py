@@ -35,7 +35,7 @@ from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.files import write_json
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS
-from dd_jax.run import command_line, pipeline, recipe, settings
+from dd_jax.run import command_line, parts, pipeline, recipe, settings
 from dd_jax.run.driver import distill
 from dd_jax.training import (
   epochs,
@@ -189,7 +189,7 @@ def _frepo(ipc: int, network: PyTree, shape: tuple[int, int, int]) -> Distiller:
   recipe.update(
     config, {'ipc': ipc, 'network': network, 'method': {'flip': True}}
   )
-  return recipe.build(config, recipe.Setting(shape, _CLASSES))
+  return parts.build(config, parts.Setting(shape, _CLASSES))
 
 
 def _outer_steps(method: Distiller, source: PyTree, steps: int) -> Any:
@@ -240,8 +240,8 @@ def _gradient_matching_case(method: str, ipc: int) -> Callable[[], Row]:
   def case() -> Row:
     config = recipe.default(method)
     changes = {'ipc': ipc, 'network': {'width': 128}}
-    made = recipe.build(
-      recipe.update(config, changes), recipe.Setting(_SHAPE, _CLASSES)
+    made = parts.build(
+      recipe.update(config, changes), parts.Setting(_SHAPE, _CLASSES)
     )
     layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
     real = _CLASSES * config['method']['batch_size']
@@ -271,7 +271,7 @@ def _dm_case(ipc: int) -> Callable[[], Row]:
 
   def case() -> Row:
     config = recipe.update(recipe.default('dm'), {'ipc': ipc})
-    method = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+    method = parts.build(config, parts.Setting(_SHAPE, _CLASSES))
     layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
     real = _CLASSES * config['method']['batch_size']
     work = flops.embedding_match(layers, real, _CLASSES * ipc)
@@ -286,7 +286,7 @@ def _rfad_case() -> Row:
     recipe.default('rfad'),
     {'ipc': 1, 'method': {'batch_size': 1280, 'transform_rate': 5e-5}},
   )
-  method = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+  method = parts.build(config, parts.Setting(_SHAPE, _CLASSES))
   layers = flops.convnet(32, 3, (256,) * 3, _CLASSES)
   work = flops.rfad_step(
     layers, 8, 1280, _CLASSES, dimension=4096, pixels=32 * 32 * 3
@@ -333,7 +333,7 @@ def _trajectory_case(inner_steps: int) -> Callable[[], Row]:
   def case() -> Row:
     config = recipe.default('mtt')
     recipe.update(config, {'ipc': 1, 'method': {'inner_steps': inner_steps}})
-    method = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+    method = parts.build(config, parts.Setting(_SHAPE, _CLASSES))
     layers = flops.convnet(32, 3, (128,) * 3, _CLASSES)
     work = flops.trajectory_matching_step(layers, _CLASSES, inner_steps)
     init = NETWORKS['convnet'](_SHAPE, _CLASSES).init
@@ -372,7 +372,7 @@ def _unrolled(method: str, ipc: int, changes: Row, work: float) -> Row:
   config = recipe.default(method)
   common = {'preprocessing': 'standardise', 'augment': 'none'}
   recipe.update(config, {'ipc': ipc, 'method': changes, **common})
-  made = recipe.build(config, recipe.Setting(_SHAPE, _CLASSES))
+  made = parts.build(config, parts.Setting(_SHAPE, _CLASSES))
   return _speed(_outer_steps(made, _source(), 1), work)
 
 
@@ -420,7 +420,7 @@ def _dispatch_case() -> Row:
     recipe.default('frepo'),
     {'ipc': 1, 'network': network, 'method': {'batch_size': 16}},
   )
-  method = recipe.build(config, recipe.Setting(shape, _CLASSES))
+  method = parts.build(config, parts.Setting(shape, _CLASSES))
   source = _source(shape, 1000)
   looped = distill(method, source, seed=0, num_steps=steps)
   return {

@@ -62,7 +62,7 @@ from dd_jax.parameterization import (
   multi_formation,
   pixels,
 )
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.feed import Placement
 from dd_jax.types import DistilledData, UserError
@@ -851,7 +851,7 @@ def test_lowers_for_every_platform(name):
 
 def build(method, changes):
   config = recipe.update(recipe.default(method), {'ipc': IPC, **changes})
-  return recipe.build(config, recipe.Setting(SHAPE, CLASSES))
+  return parts.build(config, parts.Setting(SHAPE, CLASSES))
 
 
 REFUSED = {

@@ -41,6 +41,7 @@ FLOORS = (
   'run.feed',
   'run.driver',
   'run.recipe',
+  'run.parts',
   'run.experts',
   'run.scoring',
   'run.pipeline',

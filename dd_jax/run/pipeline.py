@@ -26,7 +26,7 @@ from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Score
 from dd_jax.parameterization.starts import check_counts
-from dd_jax.run import driver, experts, recipe
+from dd_jax.run import driver, experts, parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
@@ -97,7 +97,7 @@ def run(
   check(config)
   dataset = dataset or load_dataset(config)
   identity = {'config': _portable(config), 'data': dataset.provenance}
-  start = recipe.started_from(config)
+  start = parts.started_from(config)
   if start:  # its name alone, distilled.npz as a rule, would not tell
     identity['start'] = {'sha256': artifact.digest(start)}
   finished = workdir.finished(identity) if workdir else None
@@ -111,7 +111,7 @@ def run(
   if workdir:
     workdir.claim(identity)
     checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
-  notes = recipe.notes(config, scorer.setting)
+  notes = parts.notes(config, scorer.setting)
   for writer, note in itertools.product(writers, notes):
     writer.message(note)
   source, taught = _source(config, prepared, cache, writers, mesh)

@@ -22,7 +22,7 @@ from dd_jax.evaluation.protocols import (
   summary,
 )
 from dd_jax.kernels import Ridge
-from dd_jax.run import driver, recipe
+from dd_jax.run import driver, parts, recipe
 from dd_jax.run.recipe import Config
 from dd_jax.types import DistilledData, Key
 
@@ -49,10 +49,10 @@ class Scorer:
   start: DistilledData | None = None
 
   @property
-  def setting(self) -> recipe.Setting:
+  def setting(self) -> parts.Setting:
     """What the run's objects depend on."""
     source = self.prepared.train
-    return recipe.Setting(
+    return parts.Setting(
       source.image_shape, source.num_classes, start=self.start
     )
 
@@ -60,7 +60,7 @@ class Scorer:
     """Makes a method on this run's data."""
     name = config['method']['name']
     setting = self.setting._replace(features=self._features(name))
-    return recipe.build(config, setting)
+    return parts.build(config, setting)
 
   def validation(self) -> driver.Validation | None:
     """How the run selects, or None where nothing is validated."""
@@ -94,7 +94,7 @@ class Scorer:
     for name in (section['protocol'], *section['others']):
       self._protocol(name, self.config['label_encoding'], section['steps'])
     if section['features'] == 'network':
-      recipe.build_network(_feature_network(), self.setting)
+      parts.build_network(_feature_network(), self.setting)
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
@@ -131,10 +131,10 @@ class Scorer:
         image_shape=setting.image_shape,
         num_classes=setting.num_classes,
         label_encoding=encoding,
-        network=recipe.build_network(learner, setting)
+        network=parts.build_network(learner, setting)
         if learner['name']
         else None,
-        kernel=functools.partial(recipe.build_kernel, self.config['kernel']),
+        kernel=functools.partial(parts.build_kernel, self.config['kernel']),
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
         networks=section['networks'],
@@ -199,7 +199,7 @@ class Scorer:
     """Penultimate features of the `dc` protocol's ConvNet on real data."""
     section = _feature_network()
     return trained_features(
-      recipe.build_network(section, self.setting),
+      parts.build_network(section, self.setting),
       jax.random.key(_FEATURE_SEED),
       self.prepared.train,
       self.cache,

@@ -14,7 +14,7 @@ from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods import gradient_matching as gm
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import Parameterization, pixels
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.training import Batch, train_step
 from dd_jax.types import LabeledData, UserError
 
@@ -438,6 +438,6 @@ def test_published_settings():
     assert config['parameterization']['labels'] == 'fixed'
     assert config['augment'] == transform
     assert config['method']['batch_size'] == (64 if name == 'idc' else 256)
-    recipe.build(config, recipe.Setting((32, 32, 3), 10))
+    parts.build(config, parts.Setting((32, 32, 3), 10))
   assert recipe.default('dcc')['method']['warm_up'] == 250
   assert recipe.default('dc')['optimizer']['learning_rate'] == 0.1
