@@ -249,7 +249,7 @@ def _encoding(config: Config, setting: Setting) -> LabelEncoding:
   return label_encoding(config['label_encoding'])
 
 
-PARTS: dict[str, Callable[[Config, Setting], Any]] = {
+_MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'parameterization': build_parameterization,
   'kernel': lambda c, s: build_kernel(c['kernel']),
   'network': lambda c, s: build_network(c['network'], s),
@@ -267,7 +267,6 @@ PARTS: dict[str, Callable[[Config, Setting], Any]] = {
   'image_shape': lambda c, s: s.image_shape,
   'num_classes': lambda c, s: s.num_classes,
 }
-"""What a factory's parameter of that name is given."""
 
 
 def _call(
@@ -276,9 +275,9 @@ def _call(
   """Calls a factory with its parts built and its settings converted."""
   arguments = {}
   for name, parameter in inspect.signature(factory).parameters.items():
-    if name in PARTS:
+    if name in _MAKERS:
       if config:
-        arguments[name] = PARTS[name](config, setting)
+        arguments[name] = _MAKERS[name](config, setting)
     elif name in section:
       arguments[name] = _convert(section[name], parameter.default)
   return factory(**arguments)

@@ -96,6 +96,25 @@ COMMON: Config = {
 }
 """Every run has these fields; zero and '' stand for "the default rule"."""
 
+PARTS = (
+  'parameterization',
+  'kernel',
+  'network',
+  'optimizer',
+  'inner_optimizer',
+  'augment',
+  'inner_augment',
+  'target_augment',
+  'start',
+  'encoding',
+  'features',
+  'ipc',
+  'image_shape',
+  'num_classes',
+)
+"""A factory's parameter of such a name is given that part (by `parts.build`): it
+is no setting."""
+
 _FACTORIES: dict[str, Mapping[str, Callable[..., Any]]] = {
   'parameterization': PARAMETERIZATIONS,
   'kernel': KERNELS,
@@ -159,7 +178,7 @@ def settings(factory: Callable[..., Any]) -> Config:
   found: Config = {}
   for name, parameter in inspect.signature(factory).parameters.items():
     value = parameter.default
-    if value is inspect.Parameter.empty:
+    if name in PARTS or value is inspect.Parameter.empty:
       continue
     if isinstance(value, Ridge):
       found[name] = value.value

@@ -90,7 +90,7 @@ def test_settings_are_the_signature(factory):
   found = recipe.settings(factory)
   for name, parameter in inspect.signature(factory).parameters.items():
     default = parameter.default
-    if name in parts.PARTS or default is inspect.Parameter.empty:
+    if name in recipe.PARTS or default is inspect.Parameter.empty:
       assert name not in found
     elif isinstance(default, Ridge):
       assert found[name] == default.value
@@ -98,6 +98,10 @@ def test_settings_are_the_signature(factory):
       assert found[name] == 0
     else:
       assert found[name] == default
+
+
+def test_every_part_is_made():
+  assert recipe.PARTS == tuple(parts._MAKERS)
 
 
 @pytest.mark.parametrize('name', METHODS)
@@ -224,7 +228,7 @@ def test_an_unset_size_is_none():
 def test_a_ridge_keeps_its_rule():
   factory = lambda *, ridge=Ridge(0.5, 'absolute'): ridge  # noqa: B008
   assert recipe.settings(factory) == {'ridge': 0.5}
-  made = recipe._call(factory, {'ridge': 0.25}, {}, SETTING)
+  made = parts._call(factory, {'ridge': 0.25}, {}, SETTING)
   assert made == Ridge(0.25, 'absolute')
 
 
