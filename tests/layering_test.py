@@ -38,6 +38,8 @@ FLOORS = (
   'run.interrupt',
   'run.checkpoint',
   'run.writers',
+  'run.result',
+  'run.chunk',
   'run.feed',
   'run.driver',
   'run.recipe',

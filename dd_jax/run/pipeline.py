@@ -30,6 +30,7 @@ from dd_jax.run import driver, experts, parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
+from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
@@ -92,7 +93,7 @@ def run(
 
   Raises:
     UserError: what the user gave is wrong, or the loss diverged.
-    driver.Interrupted: SIGINT or SIGTERM came.
+    Interrupted: SIGINT or SIGTERM came.
   """
   check(config)
   dataset = dataset or load_dataset(config)
@@ -165,7 +166,7 @@ def _source(
     with Signals() as signals, signals.raising():
       return experts.source(config, prepared, cache, writers, mesh)
   except Stop as stop:
-    raise driver.Interrupted(0, stop.signum) from None
+    raise Interrupted(0, stop.signum) from None
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -236,7 +237,7 @@ def _scored(
       writer.message('scoring on the test set')
     found = interruptible(lambda: score(scorer, data))
   except Stop as stop:
-    raise driver.Interrupted(step, stop.signum) from None
+    raise Interrupted(step, stop.signum) from None
   return found, time.perf_counter() - before
 
 
@@ -252,9 +253,7 @@ def num_steps(config: Config, prepared: Prepared) -> int:
   return -(-len(prepared.train) // config['method']['batch_size'])
 
 
-def _artifact(
-  config: Config, prepared: Prepared, result: driver.Result
-) -> Artifact:
+def _artifact(config: Config, prepared: Prepared, result: Result) -> Artifact:
   dataset = prepared.dataset
   data = jax.tree.map(np.asarray, result.data)
   metadata = {
@@ -278,7 +277,7 @@ def _artifact(
   return Artifact(data, prepared.preprocessing, start, metadata)
 
 
-def _budget(config: Config, result: driver.Result) -> dict[str, Any]:
+def _budget(config: Config, result: Result) -> dict[str, Any]:
   """What the set takes, and what a learner sees of it."""
   cost = distiller.budget(result.state, result.data)
   classes = result.data.label.shape[1]
@@ -330,7 +329,7 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
 
 
 def _record(
-  made: Artifact, result: driver.Result, found: dict[str, Any], command: str
+  made: Artifact, result: Result, found: dict[str, Any], command: str
 ) -> dict[str, Any]:
   """What `result.json` holds."""
   meta = made.metadata

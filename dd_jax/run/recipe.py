@@ -112,8 +112,7 @@ PARTS = (
   'image_shape',
   'num_classes',
 )
-"""A factory's parameter of such a name is given that part (by `parts.build`): it
-is no setting."""
+"""Parameters of a factory that are given a part, and so are no settings."""
 
 _FACTORIES: dict[str, Mapping[str, Callable[..., Any]]] = {
   'parameterization': PARAMETERIZATIONS,

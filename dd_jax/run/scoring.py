@@ -22,8 +22,9 @@ from dd_jax.evaluation.protocols import (
   summary,
 )
 from dd_jax.kernels import Ridge
-from dd_jax.run import driver, parts, recipe
+from dd_jax.run import parts, recipe
 from dd_jax.run.recipe import Config
+from dd_jax.run.result import Validation
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
@@ -62,7 +63,7 @@ class Scorer:
     setting = self.setting._replace(features=self._features(name))
     return parts.build(config, setting)
 
-  def validation(self) -> driver.Validation | None:
+  def validation(self) -> Validation | None:
     """How the run selects, or None where nothing is validated."""
     section = self.config['evaluation']
     if not (self.config['validate_every'] and self.config['num_steps']):
@@ -82,7 +83,7 @@ class Scorer:
       f'validation accuracy ({chosen.name}, {len(held_out):,} held-out '
       'training examples)'
     )
-    return driver.Validation(score, self.config['validate_every'], name)
+    return Validation(score, self.config['validate_every'], name)
 
   def check(self) -> None:
     """Builds all that will score, so that what does not suit is refused now.

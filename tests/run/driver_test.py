@@ -429,7 +429,7 @@ def test_a_checkpoint_beyond_the_end_is_refused(tmp_path):
 
 
 def child(workdir, *args, **env):
-  root = str(pathlib.Path(driver.__file__).parents[1])
+  root = str(pathlib.Path(driver.__file__).parents[2])
   return subprocess.Popen(
     [sys.executable, __file__, str(workdir), *args],
     env={**os.environ, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': root, **env},
