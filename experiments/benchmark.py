@@ -388,7 +388,7 @@ def _ten_experts_case() -> Row:
 
   @jax.jit
   def many(keys: jax.Array, source: ResidentSource) -> PyTree:
-    return train_many(lambda k: one(k, source), keys)
+    return train_many(lambda k: one(k, source), keys, network.runs_on)
 
   times = []
   for count in (1, 10):

@@ -15,6 +15,7 @@ PACKAGE = ROOT / 'dd_jax'
 FLOORS = (
   'version',
   'types',
+  'platform',
   'checks',
   'files',
   'cache',

@@ -28,6 +28,7 @@ from dd_jax.parameterization import (
   from_distilled,
   starting_labels,
 )
+from dd_jax.platform import Platform
 from dd_jax.run.recipe import Config, expert_epochs, takes_parameterization
 from dd_jax.types import Augment, DistilledData, Kernel, UserError
 
@@ -55,12 +56,15 @@ class Setting(NamedTuple):
     num_classes: `k`.
     features: what a selection measures distances in, or None.
     start: the set that the run starts from (see `started_from`), or None.
+    platform: what all of them run on; by default what JAX's default devices
+      are.
   """
 
   image_shape: tuple[int, int, int]
   num_classes: int
   features: Callable[..., Any] | None = None
   start: DistilledData | None = None
+  platform: Platform | None = None
 
 
 def build(config: Config, setting: Setting) -> Distiller:
@@ -85,14 +89,19 @@ def build_network(section: Config, setting: Setting) -> Network:
   check_name('network.name', section['name'], NETWORKS)
   factory = NETWORKS[section['name']]
   partial = functools.partial(factory, setting.image_shape, setting.num_classes)
-  return _call(partial, section, {}, setting)
+  made: Network = _call(partial, section, {}, setting)
+  return made._replace(platform=setting.platform)
 
 
-def build_kernel(section: Config, get: str | None = None) -> Kernel:
+def build_kernel(
+  section: Config, setting: Setting, get: str | None = None
+) -> Kernel:
   """Makes the kernel of a `kernel` section, by choice another of its kinds."""
   check_name('kernel.name', section['name'], KERNELS)
-  factory = functools.partial(KERNELS[section['name']])
+  factory = KERNELS[section['name']]
   values = {k: v for k, v in section.items() if k != 'name'}
+  if 'platform' in inspect.signature(factory).parameters:
+    values['platform'] = setting.platform
   return factory(**{**values, 'get': get or values['get']})
 
 
@@ -251,7 +260,7 @@ def _encoding(config: Config, setting: Setting) -> LabelEncoding:
 
 _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'parameterization': build_parameterization,
-  'kernel': lambda c, s: build_kernel(c['kernel']),
+  'kernel': lambda c, s: build_kernel(c['kernel'], s),
   'network': lambda c, s: build_network(c['network'], s),
   'optimizer': lambda c, s: build_optimizer(c['optimizer'], c['num_steps']),
   'inner_optimizer': lambda c, s: build_optimizer(

@@ -26,6 +26,7 @@ from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Score
 from dd_jax.parameterization.starts import check_counts
+from dd_jax.platform import here
 from dd_jax.run import driver, experts, parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
@@ -106,7 +107,8 @@ def run(
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   cache = Cache()
   prepared = prepare(dataset, config['preprocessing'], cache=cache)
-  scorer = Scorer(config, prepared, cache, mesh, start.data if start else None)
+  first = start.data if start else None
+  scorer = Scorer(config, prepared, cache, mesh, first, here())
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:

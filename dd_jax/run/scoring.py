@@ -22,6 +22,7 @@ from dd_jax.evaluation.protocols import (
   summary,
 )
 from dd_jax.kernels import Ridge
+from dd_jax.platform import Platform
 from dd_jax.run import parts, recipe
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
@@ -41,6 +42,7 @@ class Scorer:
     cache: where baselines are kept.
     mesh: whose `data` axis learners are split over, or None.
     start: the set that the run starts from, or None.
+    platform: what its networks and kernels run on.
   """
 
   config: Config
@@ -48,13 +50,17 @@ class Scorer:
   cache: Cache
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
+  platform: Platform | None = None
 
   @property
   def setting(self) -> parts.Setting:
     """What the run's objects depend on."""
     source = self.prepared.train
     return parts.Setting(
-      source.image_shape, source.num_classes, start=self.start
+      source.image_shape,
+      source.num_classes,
+      start=self.start,
+      platform=self.platform,
     )
 
   def build(self, config: Config) -> Distiller:
@@ -135,7 +141,9 @@ class Scorer:
         network=parts.build_network(learner, setting)
         if learner['name']
         else None,
-        kernel=functools.partial(parts.build_kernel, self.config['kernel']),
+        kernel=functools.partial(
+          parts.build_kernel, self.config['kernel'], setting
+        ),
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
         networks=section['networks'],

@@ -25,6 +25,7 @@ from dd_jax.kernels.conv.angle import slope
 from dd_jax.kernels.conv.layers import Shape
 from dd_jax.kernels.conv.plan import plan
 from dd_jax.kernels.conv.serial import named_layers
+from dd_jax.platform import CPU
 from dd_jax.types import UserError
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')
@@ -332,7 +333,7 @@ BODY = [conv(), relu()]
 )
 def test_layers_that_do_not_fit(layers, words):
   with pytest.raises(UserError, match=words) as error:
-    plan(layers, Shape(4, 5, 1))
+    plan(layers, Shape(4, 5, 1), CPU)
   assert '\n' not in str(error.value)
 
 
@@ -382,7 +383,7 @@ ENTRIES = {
 def test_named_architectures_need_these_pixel_pairs(name):
   layers = named_layers(name, 1.0, 0.0)
   total = 0
-  for stage in plan(layers, Shape(32, 32, 3)).stages:
+  for stage in plan(layers, Shape(32, 32, 3), CPU).stages:
     valid = [
       axis.size**2
       if axis.circulant
