@@ -64,7 +64,7 @@ from dd_jax.parameterization import (
 )
 from dd_jax.run import parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
-from dd_jax.run.feed import Placement
+from dd_jax.run.placement import Placement
 from dd_jax.types import DistilledData, UserError
 
 CLASSES = 3

@@ -18,8 +18,9 @@ import numpy as np
 from dd_jax.distiller import Distiller
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.chunk import ROWS, finite_leaves, run_chunk
-from dd_jax.run.feed import Feed, Placement, open_feed
+from dd_jax.run.input_pipeline import InputPipeline, input_pipeline
 from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
+from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, PyTree, UserError
@@ -138,7 +139,7 @@ class _Run:
     self._signals = signals
     self._distilled = jax.jit(distiller.distilled)
     self._saved: _Saved | None = None
-    self._feed: Feed | None = None
+    self._input: InputPipeline | None = None
     self._program: Callable[..., Any] | None = None
     self._length = 1
     self._validation_seconds = float('inf')
@@ -168,7 +169,7 @@ class _Run:
       jax.jit(finite_leaves)(self._saved.state)
     )
     if self.step < self._num_steps:
-      self._feed = open_feed(
+      self._input = input_pipeline(
         self._distiller, source, self._step_key, self.step, self._placement
       )
       self._compile()
@@ -221,8 +222,8 @@ class _Run:
 
   def close(self) -> None:
     """Lets go of threads and files."""
-    if self._feed is not None:
-      self._feed.close()
+    if self._input is not None:
+      self._input.close()
     for writer in self._writers:
       writer.close()
 
@@ -249,9 +250,9 @@ class _Run:
     return restored.tree, restored.messages
 
   def _compile(self) -> None:
-    assert self._saved is not None and self._feed is not None
+    assert self._saved is not None and self._input is not None
     chunk = functools.partial(
-      run_chunk, self._distiller.update, self._feed.draw, self._placement.split
+      run_chunk, self._distiller.update, self._input.draw, self._placement.split
     )
     jitted = jax.jit(chunk, donate_argnums=0, **self._placement.outputs())
     with self._timed('compile'):
@@ -259,7 +260,7 @@ class _Run:
         lowered = jitted.lower(
           self._saved.state,
           self._step_key,
-          self._feed.data(self.step),
+          self._input.data(self.step),
           np.int32(0),
           np.int32(0),
         )
@@ -268,14 +269,14 @@ class _Run:
       self._note(text, text)
 
   def _chunk(self) -> None:
-    assert self._saved and self._feed and self._program
+    assert self._saved and self._input and self._program
     count = min(self._length, self._boundary() - self.step)
     before = time.perf_counter()
     with self._timed('distil'):
       state, buffer, finite = self._program(
         self._saved.state,
         self._step_key,
-        self._feed.data(self.step),
+        self._input.data(self.step),
         np.int32(self.step),
         np.int32(count),
       )
@@ -288,8 +289,8 @@ class _Run:
 
   def _boundary(self) -> int:
     """The step that the next chunk must not go beyond."""
-    assert self._feed is not None
-    ends = [self._num_steps, self.step + ROWS, self._feed.end(self.step)]
+    assert self._input is not None
+    ends = [self._num_steps, self.step + ROWS, self._input.end(self.step)]
     if self._validation is not None:
       every = self._validation.every
       ends.append((self.step // every + 1) * every)

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from dd_jax.data import source as sources
-from dd_jax.run import driver, feed
+from dd_jax.run import driver, input_pipeline
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.writers import JsonlWriter
 from dd_jax.types import DistilledData, UserError
@@ -230,7 +230,7 @@ def test_no_steps_give_the_start():
 
 @pytest.mark.parametrize('block_bytes', [1, 5000, 2**20])
 def test_host_and_resident_sources_agree(block_bytes, monkeypatch):
-  monkeypatch.setattr(feed, '_BLOCK_BYTES', block_bytes)
+  monkeypatch.setattr(input_pipeline, '_BLOCK_BYTES', block_bytes)
   host = sources.HostSource(*examples(), None, 4)
   assert bits(run(30, source=host).state) == bits(reference(30).state)
 
