@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from dd_jax.augment import identity
 from dd_jax.checks import check_name
 from dd_jax.losses import DISTANCES, soft_cross_entropy
-from dd_jax.methods.grouping import real_chunk
 from dd_jax.networks import Network
+from dd_jax.platform import Platform
 from dd_jax.training import sum_chunks
 from dd_jax.types import Augment, Key, LabeledData, PyTree, UserError
 
@@ -40,12 +40,14 @@ class ClassGradients(NamedTuple):
     weights: where its gradient is taken.
     augment: the same draw for real and support images.
     distance: of two gradients.
+    platform: what they are taken on.
   """
 
   objective: Callable[[Weights, LabeledData], jax.Array]
   weights: Weights
   augment: Augment
   distance: Callable[[PyTree, PyTree], jax.Array]
+  platform: Platform
 
   def of_support(self, key: Key, support: LabeledData) -> Weights:
     """Of one class's support images; differentiable in them."""
@@ -57,7 +59,7 @@ class ClassGradients(NamedTuple):
     shown = real._replace(image=self.augment(key, real.image))
     total_loss = lambda w, data: self.objective(w, data) * data.label.shape[0]
     of_chunk = functools.partial(jax.grad(total_loss), self.weights)
-    total = sum_chunks(of_chunk, shown, real_chunk())
+    total = sum_chunks(of_chunk, shown, self.platform.gradient_examples)
     count = real.label.shape[0]
     return jax.lax.stop_gradient([t / count for t in total])
 
@@ -101,7 +103,13 @@ class Matcher(NamedTuple):
       return jnp.mean(soft_cross_entropy(out.logits, data.label))
 
     weights = [leaves[i] for i in chosen]
-    return ClassGradients(objective, weights, self.augment, self.distance)
+    return ClassGradients(
+      objective,
+      weights,
+      self.augment,
+      self.distance,
+      self.network.runs_on,
+    )
 
 
 def named_matcher(
