@@ -62,7 +62,8 @@ def random_feature_test(
 
   @jax.jit
   def on_device(keys: Key, data: LabeledData, test: Source) -> jax.Array:
-    return train_many(lambda k: one(k, data, test), keys, mesh=mesh)
+    run = lambda k: one(k, data, test)
+    return train_many(run, keys, network.runs_on, mesh=mesh)
 
   def run(keys: Key, data: LabeledData, test: Source) -> jax.Array:
     if isinstance(test, ResidentSource):
@@ -126,4 +127,4 @@ def centred(network: Network) -> Network:
     logits = out.logits - jax.lax.stop_gradient(first)
     return out._replace(logits=logits), {**own, 'start': start}
 
-  return Network(init, apply)
+  return Network(init, apply, network.platform)

@@ -23,6 +23,7 @@ from dd_jax.losses import accuracy, label_margin, squared_error
 from dd_jax.methods.pooled import pooled
 from dd_jax.networks import Network, Outputs
 from dd_jax.parameterization.base import Parameterization
+from dd_jax.platform import Platform
 from dd_jax.training import chunked_features, map_chunks
 from dd_jax.types import Key, LabeledData, Metrics
 
@@ -74,6 +75,7 @@ def frepo(
       support,
       batch.image,
       ridge,
+      network.runs_on,
     )
     error = jnp.mean(squared_error(prediction, _CENTRED.encode(batch.label)))
     gap = label_margin(support.label)
@@ -114,6 +116,7 @@ def feature_regression(
   support: LabeledData,
   image: jax.Array,
   ridge: Ridge,
+  platform: Platform,
 ) -> tuple[jax.Array, jax.Array]:
   """Ridge regression on network features; no gradient to `image`'s.
 
@@ -122,12 +125,13 @@ def feature_regression(
     support: support set.
     image: targets `[t, h, w, c]`, passed through in chunks.
     ridge: gives lambda.
+    platform: what this runs on.
 
   Returns:
     `(prediction [t, k], how often lambda was raised)`.
   """
   highest = jax.lax.Precision.HIGHEST
-  phi_s = chunked_features(network, support.image)
+  phi_s = chunked_features(network, support.image, platform)
   phi_t = jax.lax.stop_gradient(
     map_chunks(lambda image: network(image).features, image)
   )

@@ -194,7 +194,8 @@ def matching_loss(
       return trajectory_distance(end, start, target)
 
     keys = jax.random.split(context.key, len(batch.epoch))
-    distances = train_many(one, (keys, batch.start, batch.target))
+    seen = keys, batch.start, batch.target
+    distances = train_many(one, seen, student.network.runs_on)
     metrics = {
       'step_size': rate,
       'start_epoch': jnp.mean(batch.epoch.astype(jnp.float32)),

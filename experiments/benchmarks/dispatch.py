@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from dd_jax.data.source import ResidentSource
 from dd_jax.distiller import Distiller
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.run.driver import distill
 from dd_jax.types import PyTree
 from experiments.benchmarks.measure import (
@@ -27,7 +27,7 @@ def dispatch(conditions: Conditions) -> Row:
     recipe.default('frepo'),
     {'ipc': 1, 'network': network, 'method': {'batch_size': 16}},
   )
-  method = recipe.build(config, recipe.Setting(shape, CLASSES))
+  method = parts.build(config, parts.Setting(shape, CLASSES))
   source = noise(shape, 1000)
   looped = distill(method, source, seed=0, num_steps=steps)
   return {

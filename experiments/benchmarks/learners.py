@@ -77,7 +77,7 @@ def ten_experts(conditions: Conditions) -> Row:
 
   @jax.jit
   def many(keys: jax.Array, source: ResidentSource) -> PyTree:
-    return train_many(lambda k: one(k, source), keys)
+    return train_many(lambda k: one(k, source), keys, network.runs_on)
 
   def call(count: int) -> Callable[[], Any]:
     keys = jax.random.split(jax.random.key(0), count)

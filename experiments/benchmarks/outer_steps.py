@@ -11,7 +11,7 @@ from dd_jax.data.source import ResidentSource
 from dd_jax.distiller import Distiller
 from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.networks import NETWORKS
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.types import PyTree
 from experiments.benchmarks import flops
 from experiments.benchmarks.measure import (
@@ -54,7 +54,7 @@ def gradient_matching(method: str, ipc: int) -> Case:
 
   def case(conditions: Conditions) -> Row:
     config = _config(method, {'ipc': ipc, 'network': {'width': 128}})
-    made = recipe.build(config, recipe.Setting(SHAPE, CLASSES))
+    made = parts.build(config, parts.Setting(SHAPE, CLASSES))
     real = CLASSES * config['method']['batch_size']
     work = flops.gradient_matching_step(_CONVNET, real, CLASSES * ipc)
     return speed(conditions, _matching_step(made), work)
@@ -67,7 +67,7 @@ def distribution_matching(ipc: int) -> Case:
 
   def case(conditions: Conditions) -> Row:
     config = _config('dm', {'ipc': ipc})
-    made = recipe.build(config, recipe.Setting(SHAPE, CLASSES))
+    made = parts.build(config, parts.Setting(SHAPE, CLASSES))
     real = CLASSES * config['method']['batch_size']
     work = flops.embedding_match(_CONVNET, real, CLASSES * ipc)
     return _speed(conditions, made, noise(), work)
@@ -136,7 +136,7 @@ def _config(method: str, changes: Mapping[str, Any]) -> recipe.Config:
 def _made(method: str, changes: Mapping[str, Any]) -> Distiller:
   """By its recipe, changed."""
   config = _config(method, changes)
-  return recipe.build(config, recipe.Setting(SHAPE, CLASSES))
+  return parts.build(config, parts.Setting(SHAPE, CLASSES))
 
 
 def _speed(

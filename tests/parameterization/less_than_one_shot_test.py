@@ -8,7 +8,7 @@ import pytest
 
 from dd_jax.data.source import resident
 from dd_jax.methods.dd import dd
-from dd_jax.methods.distribution_matching import dm
+from dd_jax.methods.dm import dm
 from dd_jax.networks import convnet, mlp
 from dd_jax.parameterization import less_than_one_shot
 from dd_jax.types import UserError

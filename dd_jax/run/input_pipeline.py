@@ -1,4 +1,4 @@
-"""What the compiled loop reads, and on which devices it lies."""
+"""What the compiled loop reads: a resident source, or prefetched batches."""
 
 import concurrent.futures
 from typing import Any, NamedTuple, Protocol
@@ -6,82 +6,16 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from dd_jax.distiller import Distiller
+from dd_jax.run.placement import Placement
 from dd_jax.types import Key, PyTree
 
 _BLOCK_BYTES = 128 * 2**20  # of a prefetched block; two are held at a time
 _BLOCK_STEPS = 1024  # the most steps of one
 
 
-class Placement:
-  """Where arrays lie: on one device, or over the `data` axis of a mesh.
-
-  Attributes:
-    messages: which batches could not be split, filled while tracing.
-  """
-
-  def __init__(self, mesh: jax.sharding.Mesh | None) -> None:
-    self._mesh = mesh
-    self.messages: list[str] = []
-
-  def put(self, tree: PyTree) -> PyTree:
-    """Copies `tree` to new, strongly typed buffers, on every device."""
-    return self.replicate(jax.tree.map(_own, tree))
-
-  def replicate(self, tree: PyTree) -> PyTree:
-    """Puts `tree` on every device."""
-    if self._mesh is None:
-      return tree
-    return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec()))
-
-  def split(self, batch: PyTree) -> PyTree:
-    """Splits the leading axis of traced leaves over the devices."""
-    if self._mesh is None:
-      return batch
-    return jax.tree.map(
-      lambda x: jax.lax.with_sharding_constraint(x, self._sharding(x.shape)),
-      batch,
-    )
-
-  def split_block(self, block: PyTree) -> PyTree:
-    """As `split`, of batches stacked on a further axis in front."""
-    if self._mesh is None:
-      return block
-    return jax.tree.map(
-      lambda x: jax.device_put(x, self._sharding(x.shape[1:], (None,))), block
-    )
-
-  def outputs(self) -> dict[str, Any]:
-    """How `jax.jit` is told that what comes back is on every device."""
-    if self._mesh is None:
-      return {}
-    return {'out_shardings': NamedSharding(self._mesh, PartitionSpec())}
-
-  def _sharding(
-    self, shape: tuple[int, ...], before: tuple[None, ...] = ()
-  ) -> NamedSharding:
-    assert self._mesh is not None
-    count = self._mesh.shape['data']
-    if shape and shape[0] % count == 0:
-      return NamedSharding(self._mesh, PartitionSpec(*before, 'data'))
-    text = (
-      f'a batch of leading size {shape[0] if shape else 1} does not '
-      f'divide over {count} devices: each of them computes all of it'
-    )
-    if text not in self.messages:
-      self.messages.append(text)
-    return NamedSharding(self._mesh, PartitionSpec())
-
-
-def _own(x: Any) -> jax.Array:
-  if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-    return jnp.copy(x)
-  return jnp.array(x, dtype=jnp.asarray(x).dtype, copy=True)
-
-
-class Feed(Protocol):
+class InputPipeline(Protocol):
   """What the compiled loop reads."""
 
   def data(self, step: int) -> PyTree:
@@ -97,10 +31,10 @@ class Feed(Protocol):
     """Stops what runs in the background."""
 
 
-def open_feed(
+def input_pipeline(
   distiller: Distiller, source: Any, key: Key, step: int, placement: Placement
-) -> Feed:
-  """Chooses the feed that fits the source.
+) -> InputPipeline:
+  """Chooses the pipeline that fits the source.
 
   Args:
     distiller: its `sample` draws.
@@ -110,11 +44,11 @@ def open_feed(
     placement: where batches go.
   """
   if hasattr(source, 'plan') and hasattr(source, 'fetch'):
-    return _HostFeed(distiller, source, key, step, placement)
-  return _ResidentFeed(distiller, placement.replicate(source))
+    return _Prefetched(distiller, source, key, step, placement)
+  return _Resident(distiller, placement.replicate(source))
 
 
-class _ResidentFeed:
+class _Resident:
   """Examples that are on the device, taken inside the loop."""
 
   def __init__(self, distiller: Distiller, source: PyTree) -> None:
@@ -141,7 +75,7 @@ class _Block(NamedTuple):
   first: jax.Array  # the step of batches[0]
 
 
-class _HostFeed:
+class _Prefetched:
   """Blocks of batches, of a fixed length, fetched one ahead in a thread."""
 
   def __init__(
