@@ -142,6 +142,7 @@ class Scorer:
         steps=steps or None,
         networks=section['networks'],
         mesh=self.mesh,
+        platform=self.platform,
       ),
     )
     return chosen._replace(name=chosen.name + self._changes(chosen, steps))

@@ -9,6 +9,7 @@ from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.networks import Network
+from dd_jax.platform import Platform
 from dd_jax.types import DistilledData, Kernel, Key, LabeledData
 
 Tester: TypeAlias = Callable[[Key, DistilledData, Source], jax.Array]
@@ -29,6 +30,7 @@ class Setting(NamedTuple):
     steps: replaces the protocol's own number of steps, where given.
     networks: random networks in one kernel, for `krr-random`.
     mesh: whose `data` axis learners are split over, or None.
+    platform: what learners run on; by default what JAX's default devices are.
   """
 
   dataset: str
@@ -41,6 +43,7 @@ class Setting(NamedTuple):
   steps: int | None = None
   networks: int = 16
   mesh: jax.sharding.Mesh | None = None
+  platform: Platform | None = None
 
 
 class Protocol(NamedTuple):
@@ -68,7 +71,8 @@ def learner(setting: Setting, own: Callable[..., Network]) -> Network:
   Raises:
     UserError: the network does not suit these images.
   """
-  return setting.network or own(setting.image_shape, setting.num_classes)
+  made = setting.network or own(setting.image_shape, setting.num_classes)
+  return made._replace(platform=made.platform or setting.platform)
 
 
 def on_simplex(setting: Setting, test: Tester) -> Tester:
