@@ -39,6 +39,7 @@ from dd_jax.methods.datm import datm
 from dd_jax.methods.dd import dd
 from dd_jax.methods.distribution_matching import datadam, dm, idm, m3d
 from dd_jax.methods.frepo import frepo
+from dd_jax.methods.ftd import ftd
 from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
 from dd_jax.methods.kip import kip
 from dd_jax.methods.label_distillation import (
@@ -46,10 +47,11 @@ from dd_jax.methods.label_distillation import (
   label_distillation_ridge,
 )
 from dd_jax.methods.label_solve import label_solve
+from dd_jax.methods.mtt import mtt
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
-from dd_jax.methods.trajectory_matching import ftd, mtt, tesla
+from dd_jax.methods.tesla import tesla
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import (
   STARTS,

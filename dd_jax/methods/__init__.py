@@ -13,14 +13,16 @@ from dd_jax.methods import (
   dd,
   distribution_matching,
   frepo,
+  ftd,
   gradient_matching,
   kip,
   label_distillation,
   label_solve,
+  mtt,
   rcig,
   rfad,
   selection,
-  trajectory_matching,
+  tesla,
 )
 from dd_jax.methods.method import Method
 
@@ -118,26 +120,10 @@ METHODS: dict[str, Method] = {
     'matching on partly trained networks (arXiv 2307.09742)',
   ),
   'cafe': Method(cafe.cafe, cafe.RECIPE, 'aligned features (arXiv 2203.01531)'),
-  'mtt': Method(
-    trajectory_matching.mtt,
-    trajectory_matching.RECIPE,
-    'trajectory matching, exact gradient (arXiv 2203.11932)',
-  ),
-  'tesla': Method(
-    trajectory_matching.tesla,
-    trajectory_matching.TESLA_RECIPE,
-    'trajectory matching, approximate gradient (arXiv 2211.10586)',
-  ),
-  'ftd': Method(
-    trajectory_matching.ftd,
-    trajectory_matching.FTD_RECIPE,
-    'trajectory matching, flat experts (arXiv 2211.11004)',
-  ),
-  'datm': Method(
-    datm.datm,
-    datm.RECIPE,
-    'trajectory matching, difficulty and soft labels (arXiv 2310.05773)',
-  ),
+  'mtt': mtt.METHOD,
+  'tesla': tesla.METHOD,
+  'ftd': ftd.METHOD,
+  'datm': datm.METHOD,
 } | {
   name: Method(
     functools.partial(selection.selection, select),
