@@ -67,13 +67,11 @@ def datm(
 ) -> Distiller:
   """Difficulty-aligned trajectory matching.
 
-  The other arguments, and what is refused, are those of `mtt`.
+  The other arguments are those of `mtt`.
 
   Args:
     parameterization: of the support set; labels as logits.
-    network: the experts' and the students'.
     optimizer: of what is no label; the paper's is SGD with momentum 0.5.
-    inner_augment: as in `mtt`.
     ipc: images per class, of which an expert must get as many right.
     min_start: segments start from this epoch on.
     max_start: and below this one, in the end.
@@ -83,6 +81,10 @@ def datm(
     expert_labels: images and labels start from the trained experts, which the
       store must hold; otherwise as the parameterization has them.
     threshold: a step whose loss is above it is skipped; 0 for none.
+
+  Raises:
+    UserError: a setting is out of range, or, of `init`, the experts cannot give
+      the images or the labels.
   """
   stop = _widening(first_stop or max_start, max_start, widen_steps)
   base = trajectory_matching(

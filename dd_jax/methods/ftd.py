@@ -40,10 +40,13 @@ def ftd(
   The experts' `rho` and `alpha` are settings of `config.experts`. The moving
   average is what is delivered, validated and scored, always on fresh networks.
 
-  The other arguments, and what is refused, are those of `mtt`.
+  The other arguments are those of `mtt`.
 
   Args:
     average: decay of the moving average of the set.
+
+  Raises:
+    UserError: see `trajectory_matching`.
   """
   return trajectory_matching(
     parameterization,

@@ -14,13 +14,13 @@ class SegmentSampler(NamedTuple):
   """Which segments of the experts' trajectories are matched.
 
   Attributes:
-    count: matched in a step.
+    num_segments: matched in a step.
     length: M, in epochs.
     stop: the first epoch that none starts from, or `(step) -> epoch`.
     first: the earliest start.
   """
 
-  count: int
+  num_segments: int
   length: int
   stop: int | Callable[[jax.Array], jax.Array]
   first: int = 0
@@ -33,7 +33,7 @@ class SegmentSampler(NamedTuple):
     """Draws experts and starts uniformly."""
     experts = experts_of(source)
     k_expert, k_epoch = jax.random.split(key)
-    shape = (self.count,)
+    shape = (self.num_segments,)
     expert = jax.random.randint(k_expert, shape, 0, experts.count)
     epoch = jax.random.randint(k_epoch, shape, self.first, self.stop_at(step))
     drawn: Segments = experts.take(expert, epoch, epoch + self.length)

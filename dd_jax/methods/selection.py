@@ -3,6 +3,7 @@
 The same artefact and the same scores as any method; `update` is the identity.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -13,6 +14,7 @@ from dd_jax.data import sampling
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State
+from dd_jax.methods.method import Method
 from dd_jax.parameterization.starts import (
   check_counts,
   class_members,
@@ -145,3 +147,13 @@ RECIPE = {
   'evaluation': {'protocol': 'dc', 'features': 'network'},
 }
 """Nothing is learned."""
+
+METHODS = {
+  name: Method(
+    functools.partial(selection, select),
+    RECIPE,
+    f'{name} selection of real images (baseline)',
+  )
+  for name, select in SELECTIONS.items()
+}
+"""By name."""

@@ -57,11 +57,14 @@ def tesla(
   the loss (`mtt` has it in the same memory); it is here for comparison. The
   published code also loses a factor of two: half its rates do the same here.
 
-  The other arguments, and what is refused, are those of `mtt`.
+  The other arguments are those of `mtt`.
 
   Args:
     soft_labels: in every step the labels are what the segment's target network
       says of the images; the last step's are delivered.
+
+  Raises:
+    UserError: see `trajectory_matching`.
   """
   student = Student(
     network, inner_steps, support_batch, inner_augment, exact=False

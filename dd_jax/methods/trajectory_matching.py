@@ -168,7 +168,7 @@ def _check(
     1,
     inner_steps=student.num_steps,
     expert_epochs=segments.length,
-    segments=segments.count,
+    segments=segments.num_segments,
   )
   stop = segments.stop_at(jnp.int32(0))
   if not segments.first < stop:
