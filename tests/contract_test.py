@@ -32,7 +32,7 @@ from dd_jax.experts import (
   with_experts,
 )
 from dd_jax.kernels import Ridge, dense_kernel, leaky_kernel, linear_kernel
-from dd_jax.methods.bptt import bptt, rat_bptt
+from dd_jax.methods.bptt import bptt
 from dd_jax.methods.cafe import cafe
 from dd_jax.methods.closed_form import closed_form
 from dd_jax.methods.datadam import datadam
@@ -43,19 +43,20 @@ from dd_jax.methods.dd import dd
 from dd_jax.methods.dm import dm
 from dd_jax.methods.dsa import dsa
 from dd_jax.methods.frepo import frepo
+from dd_jax.methods.ftd import ftd
 from dd_jax.methods.idc import idc
 from dd_jax.methods.idm import idm
 from dd_jax.methods.kip import kip
-from dd_jax.methods.label_distillation import (
-  label_distillation,
-  label_distillation_ridge,
-)
+from dd_jax.methods.label_distillation import label_distillation
+from dd_jax.methods.label_distillation_ridge import label_distillation_ridge
 from dd_jax.methods.label_solve import label_solve
 from dd_jax.methods.m3d import m3d
+from dd_jax.methods.mtt import mtt
+from dd_jax.methods.rat_bptt import rat_bptt
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
-from dd_jax.methods.trajectory_matching import ftd, mtt, tesla
+from dd_jax.methods.tesla import tesla
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import (
   STARTS,

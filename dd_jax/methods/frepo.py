@@ -16,16 +16,16 @@ import optax
 
 from dd_jax.data import sampling
 from dd_jax.data.labels import LabelEncoding
-from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
 from dd_jax.losses import accuracy, label_margin, squared_error
+from dd_jax.methods.method import Method
 from dd_jax.methods.pooled import pooled
 from dd_jax.networks import Network, Outputs
 from dd_jax.parameterization.base import Parameterization
 from dd_jax.platform import Platform
 from dd_jax.training import chunked_features, map_chunks
-from dd_jax.types import Key, LabeledData, Metrics
+from dd_jax.types import LabeledData, Metrics
 
 _CENTRED = LabelEncoding('centred')
 
@@ -87,10 +87,6 @@ def frepo(
     }
     return error + margin * gap, metrics
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.uniform(key, source, batch_size)
-
   members = pooled(
     network,
     inner_optimizer or optax.adam(3e-4),
@@ -104,7 +100,7 @@ def frepo(
       parameterization,
       optimizer,
       loss,
-      sample=sample,
+      sample=sampling.each_step(sampling.uniform, batch_size),
       models=members.models,
       advance=members.advance,
     )
@@ -169,3 +165,9 @@ RECIPE = {
   },
 }
 """The published settings (arXiv 2206.00719)."""
+
+METHOD = Method(
+  frepo,
+  RECIPE,
+  'neural feature regression with pooling (arXiv 2206.00719)',
+)

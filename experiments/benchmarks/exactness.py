@@ -19,7 +19,8 @@ from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Learned
 from dd_jax.experts import Segments
 from dd_jax.losses import soft_cross_entropy
-from dd_jax.methods.trajectory_matching import Student, matching_loss
+from dd_jax.methods.student import Student
+from dd_jax.methods.trajectory_matching import matching_loss
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization.starts import real_indices
 from dd_jax.training import Batch, batch_gradient
@@ -51,7 +52,7 @@ def _cosines(num_steps: int) -> dict[str, float]:
     double = made(exact, jnp.float64)
     plain = made(exact._replace(plan='plain'), jnp.float64)
     single = made(exact, jnp.float32)
-    tesla = made(exact._replace(seen=jax.lax.stop_gradient), jnp.float64)
+    tesla = made(exact._replace(exact=False), jnp.float64)
   row = {}
   for i, rate in enumerate(_RATES):
     row[f'unlike_plain_{rate}'] = 1 - _cosine(double[i], plain[i])

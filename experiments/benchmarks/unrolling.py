@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.methods.bptt import Inner, unrolled_loss
+from dd_jax.methods.inner_loop import InnerLoop, unrolled_loss
 from dd_jax.networks import NETWORKS
 from dd_jax.types import LabeledData
 from dd_jax.unroll import PLANS, estimate_memory
@@ -29,7 +29,7 @@ def meta_gradient(plan: str, images: int, num_steps: int) -> tuple[Any, Any]:
   ConvNet-D3-W128, SGD with momentum 0.9, all images in every inner step.
   """
   network = NETWORKS['convnet'](SHAPE, CLASSES)
-  inner = Inner(network, optax.sgd(0.01, 0.9), images)
+  inner = InnerLoop(network, optax.sgd(0.01, 0.9), images)
   draw = jax.random.normal(jax.random.key(0), (images + _REAL, *SHAPE))
   label = jax.nn.one_hot(jnp.arange(images + _REAL) % CLASSES, CLASSES)
 
