@@ -1,4 +1,4 @@
-"""The library as the README shows it."""
+"""The library as the README and the first page of the site show it."""
 
 import json
 import pathlib
@@ -13,7 +13,8 @@ import dd_jax
 from dd_jax.run import pipeline
 from dd_jax.types import UserError
 
-README = pathlib.Path(__file__).parents[1] / 'README.md'
+ROOT = pathlib.Path(__file__).parents[1]
+START = ROOT / 'docs' / 'start.md'
 FAST = {
   'num_steps': 3,
   'method': {'batch_size': 30},
@@ -100,21 +101,26 @@ def test_mistakes_are_one_line(name, tmp_path, monkeypatch):
   assert words in str(error.value) and '\n' not in str(error.value)
 
 
-def blocks():
-  return re.findall(r'```python\n(.*?)```', README.read_text(), re.DOTALL)
+def blocks(path=START):
+  return re.findall(r'```python\n(.*?)```', path.read_text(), re.DOTALL)
 
 
-def test_the_readme_runs(tmp_path, monkeypatch):
+def test_the_first_page_runs(tmp_path, monkeypatch):
   """Its blocks, one after the other, word for word."""
   monkeypatch.chdir(tmp_path)
   found = {}
   for block in blocks():
-    exec(compile(block, str(README), 'exec'), found)
+    exec(compile(block, str(START), 'exec'), found)
   # One call, then the user's own loop, then a plain model on the artefact.
   assert found['outcome'].result['test_accuracy']['mean'] > 80
   assert found['distilled'].image.shape == (100, 8, 8, 1)
   assert found['accuracy'] > 0.75
   assert isinstance(found['metrics']['loss'], jax.Array)
+
+
+def test_the_readme_shows_what_the_first_page_shows():
+  [own] = blocks(ROOT / 'README.md')
+  assert own == blocks()[0]
 
 
 def test_the_users_loop_is_about_ten_lines():

@@ -1,1 +1,1 @@
-"""dd_jax.evaluation."""
+"""Scores: named protocols, and the learners that they train."""

@@ -1,0 +1,228 @@
+"""The documentation: what its pages show runs, and nothing is left out."""
+
+import doctest
+import importlib
+import pathlib
+import re
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dd_jax import artifact
+from dd_jax.artifact import Artifact
+from dd_jax.data import fitting
+from dd_jax.evaluation.protocols import PROTOCOLS
+from dd_jax.kernels import KERNELS
+from dd_jax.methods import METHODS
+from dd_jax.networks import NETWORKS
+from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
+from dd_jax.run import recipe
+from dd_jax.types import DistilledData
+from experiments import configs
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCS = ROOT / 'docs'
+BLOCK = re.compile(r'^```(python|pycon)\n(.*?)^```', re.DOTALL | re.MULTILINE)
+PAPER = re.compile(r'\[(arXiv [\d.]+)\]\([^)]*\)')
+LINK = re.compile(r'\]\(([\w./-]+\.\w+)(?:#[\w-]+)?\)')
+# `api_test` runs the first page.
+SHOWN = [
+  page
+  for page in sorted(DOCS.glob('*.md'))
+  if page.stem != 'start' and BLOCK.search(page.read_text('utf-8'))
+]
+
+
+def ours(name):
+  """A module of the site's own, which needs no Sphinx."""
+  folder = str(DOCS / '_ext')
+  if folder not in sys.path:
+    sys.path.append(folder)
+  return importlib.import_module(name)
+
+
+def stem(page):
+  return page.stem
+
+
+def made_set(preprocessing='standardise'):
+  """A distilled set of six images, as `pipeline` would make it."""
+  rng = np.random.default_rng(0)
+  real = rng.integers(0, 256, (50, 4, 4, 1), np.uint8)
+  fitted = fitting.fit(preprocessing, real, dataset='noise')
+  image = np.asarray(fitted.apply(jnp.asarray(real[:6])))
+  label = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 2]]
+  data = DistilledData(image, label)
+  metadata = {'class_names': ['a', 'b', 'c'], 'label_encoding': 'one-hot'}
+  return Artifact(data, fitted, real[:6], metadata), real
+
+
+def run_page(page):
+  """Runs the blocks of a page, one after the other; gives what they define."""
+  found: dict[str, object] = {}
+  for language, text in BLOCK.findall(page.read_text('utf-8')):
+    if language == 'python':
+      exec(compile(text, str(page), 'exec'), found)
+    else:
+      example = doctest.DocTestParser().get_doctest(
+        text, found, page.name, str(page), 0
+      )
+      runner = doctest.DocTestRunner(verbose=False)
+      runner.run(example, clear_globs=False)
+      assert not runner.summarize().failed
+      found.update(example.globs)
+  return found
+
+
+@pytest.mark.parametrize('page', SHOWN, ids=stem)
+def test_a_page_runs(page, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  artifact.save('distilled.npz', made_set()[0])
+  run_page(page)
+
+
+@pytest.mark.parametrize('preprocessing', ['kip', 'kornia'])
+def test_the_page_on_the_artefact_preprocesses(
+  preprocessing, tmp_path, monkeypatch
+):
+  """By NumPy alone, as the package does."""
+  monkeypatch.chdir(tmp_path)
+  made, real = made_set(preprocessing)
+  artifact.save('distilled.npz', made)
+  found = run_page(DOCS / 'artefact.md')
+  np.testing.assert_allclose(
+    found['to_model_space'](real),
+    made.preprocessing.apply(jnp.asarray(real)),
+    rtol=1e-4,
+    atol=1e-4,
+  )
+
+
+def test_the_page_on_the_artefact_names_every_array(tmp_path):
+  page = (DOCS / 'artefact.md').read_text('utf-8')
+  artifact.save(tmp_path / 'a.npz', made_set('kip')[0])
+  with np.load(tmp_path / 'a.npz') as file:
+    names = {*file.files, *DistilledData._fields} - {'factors'}
+  assert [n for n in sorted(names) if f'`{n}`' not in page] == []
+
+
+def test_every_field_is_described():
+  catalogue = ours('catalogue')
+  assert set(ours('fields').FIELDS) == set(catalogue.flat(recipe.COMMON))
+  assert 'krr-nngp' in catalogue.described('evaluation.protocol')
+
+
+REGISTRIES = {
+  'methods': METHODS,
+  'networks': NETWORKS,
+  'kernels': KERNELS,
+  'parameterizations': PARAMETERIZATIONS,
+  'protocols': PROTOCOLS,
+}
+
+
+@pytest.fixture(scope='module')
+def parts():
+  return ours('catalogue').parts()
+
+
+@pytest.mark.parametrize('part', REGISTRIES)
+def test_every_name_has_its_section(parts, part):
+  found = re.findall(r'^## (.*)$', parts[part], re.MULTILINE)
+  assert found == list(REGISTRIES[part])
+
+
+def test_every_start_and_default_is_shown(parts):
+  assert all(f'`{name}`' in parts['starts'] for name in STARTS)
+  assert '`method.batch_size` | int | `5000` | real images' in parts['methods']
+  assert '`optimizer.learning_rate` | `0.04`' in parts['methods']
+
+
+@pytest.mark.parametrize('folder', ['', 'published'])
+def test_every_recipe_is_shown_as_it_stands(parts, folder):
+  shown = PAPER.sub(r'\1', parts[folder or 'recipes'])
+  files = [
+    path
+    for path in sorted((configs.FOLDER / folder).glob('*.py'))
+    if path.name[0] != '_'
+  ]
+  found = re.findall(r'^## (.*)$', shown, re.MULTILINE)
+  assert found == [path.stem for path in files]
+  for path in files:
+    dots = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
+    text = importlib.import_module(dots).__doc__
+    figures = re.findall(r'^ {4}.*$', text, re.MULTILINE)
+    assert figures and all(line in shown for line in figures)
+    assert 'Cost' not in text or text[text.index('Cost') :].strip() in shown
+
+
+def test_published_settings_are_those_of_the_file(parts):
+  sections = parts['published'].split('(published-')
+  [mtt] = [text for text in sections if text.startswith('mtt)=')]
+  [row] = re.findall(r'^\| cifar10 \| 1 \| .*$', mtt, re.MULTILINE)
+  assert '`kornia`' in row and '`100.0`' in row
+
+
+def test_every_module_is_on_one_page_of_the_api():
+  api = ours('api')
+  named = re.findall(r'automodule:: (\S+)', '\n'.join(api.pages().values()))
+  assert sorted(named) == sorted(api.modules())
+
+
+def test_docstrings_become_what_sphinx_reads():
+  to_rst = ours('docstrings').to_rst
+  text = (
+    'Says `a`, `b`s and `run.recipe.default`.\n'
+    '\n'
+    '| name | what |\n'
+    '|---|---|\n'
+    '| `x` | |\n'
+    '\n'
+    'A picture:\n'
+    '\n'
+    '  a -> `b`\n'
+    '\n'
+    '.. math:: a_b\n'
+    '  = c\n'
+    '\n'
+    'Args:\n'
+    '  a: `[n]`, of :math:`x`.\n'
+  )
+  assert '\n'.join(to_rst(text.splitlines())) == (
+    'Says ``a``, ``b``\\ s and '
+    ':py:obj:`run.recipe.default <dd_jax.run.recipe.default>`.\n'
+    '\n'
+    '\n'
+    '.. list-table::\n'
+    '   :header-rows: 1\n'
+    '\n'
+    '   * - name\n'
+    '     - what\n'
+    '   * - ``x``\n'
+    '     -\n'
+    '\n'
+    '\n'
+    'A picture:\n'
+    '\n'
+    '::\n'
+    '\n'
+    '  a -> `b`\n'
+    '\n'
+    '.. math:: a_b\n'
+    '  = c\n'
+    '\n'
+    'Args:\n'
+    '  a: ``[n]``, of :math:`x`.'
+  )
+
+
+@pytest.mark.parametrize(
+  'page',
+  [ROOT / 'README.md', ROOT / 'BUILD.md', *sorted(DOCS.glob('*.md'))],
+  ids=stem,
+)
+def test_links_lead_somewhere(page):
+  for link in LINK.findall(page.read_text('utf-8')):
+    assert (page.parent / link).exists(), link
