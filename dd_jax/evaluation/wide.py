@@ -6,12 +6,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dd_jax.data.source import ResidentSource, Source
-from dd_jax.evaluation.learners import source_accuracy
+from dd_jax.data.source import Source
+from dd_jax.evaluation.learners import source_accuracy, test_each
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.methods.rfad import B_STD, W_STD, random_kernel
 from dd_jax.networks import Network, Outputs
-from dd_jax.training import map_chunks, train_many
+from dd_jax.training import map_chunks
 from dd_jax.types import Key, LabeledData, PyTree
 
 _HIGHEST = jax.lax.Precision.HIGHEST
@@ -60,17 +60,7 @@ def random_feature_test(
 
     return source_accuracy(predict, test)
 
-  @jax.jit
-  def on_device(keys: Key, data: LabeledData, test: Source) -> jax.Array:
-    run = lambda k: one(k, data, test)
-    return train_many(run, keys, network.runs_on, mesh=mesh)
-
-  def run(keys: Key, data: LabeledData, test: Source) -> jax.Array:
-    if isinstance(test, ResidentSource):
-      return on_device(keys, data, test)
-    return jnp.stack([one(k, data, test) for k in keys])
-
-  return run
+  return test_each(one, network.runs_on, mesh)
 
 
 class ReadOut(NamedTuple):
