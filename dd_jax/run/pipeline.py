@@ -26,7 +26,7 @@ from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Score
 from dd_jax.parameterization.starts import check_counts
-from dd_jax.run import driver, experts, recipe
+from dd_jax.run import driver, experts, parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
@@ -274,6 +274,9 @@ def _artifact(
   }
   if data.factors is not None:
     metadata['decoder'] = recipe.decoder(config)
+  outside = parts.added(parts.named(config))
+  if outside:
+    metadata['parts'] = outside
   start = np.asarray(prepared.preprocessing.display(result.start.image))
   return Artifact(data, prepared.preprocessing, start, metadata)
 

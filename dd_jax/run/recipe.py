@@ -231,16 +231,20 @@ def build_network(section: Config, setting: Setting) -> Network:
   """Makes the learner of a `network` section."""
   check_name('network.name', section['name'], NETWORKS)
   factory = NETWORKS[section['name']]
-  partial = functools.partial(factory, setting.image_shape, setting.num_classes)
-  return _call(partial, section, {}, setting)
+  real = {
+    'image_shape': setting.image_shape,
+    'num_classes': setting.num_classes,
+  }
+  return factory(**real, **_converted(factory, section))
 
 
 def build_kernel(section: Config, get: str | None = None) -> Kernel:
   """Makes the kernel of a `kernel` section, by choice another of its kinds."""
   check_name('kernel.name', section['name'], KERNELS)
-  factory = functools.partial(KERNELS[section['name']])
-  values = {k: v for k, v in section.items() if k != 'name'}
-  return factory(**{**values, 'get': get or values['get']})
+  factory = KERNELS[section['name']]
+  return factory(
+    **_converted(factory, {**section, 'get': get or section['get']})
+  )
 
 
 def build_optimizer(
@@ -335,7 +339,7 @@ def expert_span(config: Config) -> experts.Span | None:
     return None
   return experts.Span(
     method.get('min_start', 0),
-    method['max_start'],
+    method.get('max_start', 1),
     method['expert_epochs'],
     method.get('expert_labels', False),
   )
@@ -408,7 +412,8 @@ def build_parameterization(
   factory = PARAMETERIZATIONS[section['name']]
   with _located('parameterization', section):
     made: Parameterization = _call(factory, section, config, setting)
-  if setting.start and section['labels'] == 'free':
+  free = section['labels'] == 'free' and 'labels' in settings(factory)
+  if setting.start and free:
     return starting_labels(made, setting.start.label)
   return made
 
@@ -424,17 +429,18 @@ def notes(config: Config, setting: Setting) -> list[str]:
 def decoder(config: Config) -> Config:
   """What `artifact.decode` needs to know of a factorised set."""
   section = config['parameterization']
-  known = settings(PARAMETERIZATIONS[section['name']])
   return {
     'name': section['name'],
     'ipc': config['ipc'],
-    'settings': {name: section[name] for name in known},
+    'settings': _converted(PARAMETERIZATIONS[section['name']], section),
   }
 
 
 def learns_labels(config: Config) -> bool:
   """Whether the labels of a set are among the numbers stored."""
-  learned: bool = config['parameterization']['labels'] != 'fixed'
+  section = config['parameterization']
+  known = settings(PARAMETERIZATIONS[section['name']])
+  learned: bool = 'labels' in known and section['labels'] != 'fixed'
   return learned and config['method']['name'] not in SELECTIONS
 
 
@@ -476,14 +482,22 @@ def _call(
   factory: Callable[..., Any], section: Config, config: Config, setting: Setting
 ) -> Any:
   """Calls a factory with its parts built and its settings converted."""
-  arguments = {}
-  for name, parameter in inspect.signature(factory).parameters.items():
-    if name in PARTS:
-      if config:
-        arguments[name] = PARTS[name](config, setting)
-    elif name in section:
-      arguments[name] = _convert(section[name], parameter.default)
-  return factory(**arguments)
+  parts = {
+    name: PARTS[name](config, setting)
+    for name in inspect.signature(factory).parameters
+    if name in PARTS
+  }
+  return factory(**parts, **_converted(factory, section))
+
+
+def _converted(factory: Callable[..., Any], section: Config) -> Config:
+  """The settings of a section as their factory wants them."""
+  parameters = inspect.signature(factory).parameters
+  return {
+    name: _convert(section[name], parameter.default)
+    for name, parameter in parameters.items()
+    if name in section and name not in PARTS
+  }
 
 
 @contextlib.contextmanager
