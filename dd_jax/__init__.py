@@ -12,11 +12,13 @@ all that touches clocks, files, signals or the command line.
 
 The short way is `dd_jax.distill(x, y)`. In parts: `methods` make a `Distiller`,
 `run.driver.distill` runs it, `artifact` keeps what it made and `evaluation`
-scores it.
+scores it. Parts of your own: `register` names them, `testing` holds them
+against the laws of the built-in ones.
 """
 
-from dd_jax.api import distill
-from dd_jax.artifact import Artifact, load, save
+from dd_jax import register
+from dd_jax.api import distill, load
+from dd_jax.artifact import Artifact, save
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.load import load as load_dataset
 from dd_jax.distiller import Distiller, from_loss
@@ -40,5 +42,6 @@ __all__ = [
   'load',
   'load_dataset',
   'recipe',
+  'register',
   'save',
 ]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dd_jax import artifact, register
+from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset, from_arrays
 from dd_jax.run import pipeline, recipe
 from dd_jax.run.pipeline import Outcome
@@ -34,7 +36,8 @@ def distill(
     x_test: as `x_train`. Without it a sixth of the training examples is held
       out for the test.
     y_test: as `y_train`.
-    method: a name in `dd_jax.methods.METHODS`.
+    method: a name in `dd_jax.methods.METHODS`, or one of your own; see
+      `dd_jax.register`.
     ipc: images per class.
     seed: of all randomness.
     config: changes to `dd_jax.run.recipe.default(method)`, nested:
@@ -49,6 +52,7 @@ def distill(
   Raises:
     UserError: what is wrong, in one line.
   """
+  register.load_installed()
   chosen = recipe.update(recipe.default(method), config or {})
   recipe.update(chosen, {'ipc': ipc, 'seed': seed})
   pipeline.check(chosen)
@@ -74,6 +78,18 @@ def distill(
     writers=writers(folder, chosen, progress),
     command=f'dd_jax.distill(..., method={method!r}, ipc={ipc}, seed={seed})',
   )
+
+
+def load(path: str | Path) -> Artifact:
+  """Reads and verifies an artefact; see `dd_jax.artifact.load`.
+
+  Its images may be decoded by a parameterization of an installed package.
+
+  Raises:
+    UserError: the file is missing, truncated, corrupt or something else.
+  """
+  register.load_installed()
+  return artifact.load(path)
 
 
 def writers(

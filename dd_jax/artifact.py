@@ -12,6 +12,9 @@
 | `preprocess_*` | the fitted preprocessing and its inverse |
 | `metadata` | JSON: method, data, class names, budget, config, seed, versions |
 
+`parts` in the metadata, where there is any, are those of other packages that
+the set was made with: `{'KIND NAME': package}`.
+
 A factorised set stores its factors beside the images that they decode to. The
 metadata's `decoder` has the name and the settings of a parameterization, so
 that `decode` can make the images again; `load` checks that it does.
@@ -20,10 +23,11 @@ It holds no path, date, duration or host: two equal runs give equal bytes.
 """
 
 import hashlib
+import inspect
 import io
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +35,7 @@ import numpy as np
 from dd_jax.data import preprocess
 from dd_jax.data.preprocess import Preprocessing
 from dd_jax.files import write_atomically
-from dd_jax.parameterization import PARAMETERIZATIONS
+from dd_jax.parameterization import PARAMETERIZATIONS, Parameterization
 from dd_jax.types import DistilledData, UserError
 
 FORMAT = 'dd_jax/1'
@@ -121,24 +125,38 @@ def decode(artifact: Artifact) -> np.ndarray | None:
     None where nothing is factorised, or where the decoder is the user's own.
 
   Raises:
-    UserError: the decoder is not one of this version's.
+    UserError: the decoder is not one of this version's, nor registered.
   """
   held = artifact.metadata.get('decoder')
   if held is None or artifact.data.factors is None or 'name' not in held:
     return None
-  if held['name'] not in PARAMETERIZATIONS:
-    raise UserError(
-      f'decoder {held["name"]!r}: this version has '
-      f'{", ".join(PARAMETERIZATIONS)}'
-    )
   data = artifact.data
-  shape, classes = tuple(data.image.shape[1:]), data.label.shape[1]
-  made = PARAMETERIZATIONS[held['name']](
-    held['ipc'], shape, classes, **held['settings']
-  )
+  factory = _decoder(artifact.metadata)
+  known = {
+    'ipc': held['ipc'],
+    'image_shape': tuple(data.image.shape[1:]),
+    'num_classes': data.label.shape[1],
+  }
+  wanted = known.keys() & inspect.signature(factory).parameters.keys()
+  made = factory(**{k: known[k] for k in wanted}, **held['settings'])
   # A method that solves for its labels stores none among the factors.
   params = {'label': data.label, **data.factors['params']}
   return np.asarray(made.decode(params, data.factors['constants']).image)
+
+
+def _decoder(metadata: Mapping[str, Any]) -> Callable[..., Parameterization]:
+  """The factory of the parameterization that made a set."""
+  name = metadata['decoder']['name']
+  if name in PARAMETERIZATIONS:
+    return PARAMETERIZATIONS[name]
+  package = metadata.get('parts', {}).get(f'parameterization {name}')
+  if package:
+    raise UserError(
+      f'decoder {name!r}: is from {package}, which is not installed here'
+    )
+  raise UserError(
+    f'decoder {name!r}: this version has {", ".join(PARAMETERIZATIONS)}'
+  )
 
 
 def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:

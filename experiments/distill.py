@@ -17,6 +17,7 @@ from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import TensorBoardWriter
 from experiments import configs
 
+command_line.load_parts()
 _METHODS = '\n'.join(f'{k}: {m.summary}.' for k, m in recipe.METHODS.items())
 
 _DATASET = flags.DEFINE_string(

@@ -14,11 +14,12 @@ from dd_jax.cache import Cache
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
-from dd_jax.run import command_line, pipeline, recipe, settings
+from dd_jax.run import command_line, pipeline, recipe, registries, settings
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import UserError
 
+command_line.load_parts()
 _ARTIFACT = flags.DEFINE_string('artifact', None, 'A distilled.npz.')
 _DATASET = flags.DEFINE_string(
   'dataset', None, "Real data to test on. Default: the artefact's, by name."
@@ -65,6 +66,14 @@ def _configuration(
   held: artifact.Artifact, fields: dict[str, str]
 ) -> recipe.Config:
   """The artefact's own configuration, with what the flags change."""
+  try:
+    return _changed(held, fields)
+  except UserError:
+    registries.check_installed(held.metadata)  # if so, this is what is wrong
+    raise
+
+
+def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   method = held.metadata['config']['method']['name']
   config = recipe.update(recipe.default(method), held.metadata['config'])
   named = {

@@ -21,12 +21,17 @@ from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
 from experiments import configs
 
+command_line.load_parts()
+_READERS = [
+  name for name in recipe.METHODS if recipe.expert_span(recipe.default(name))
+]
+
 _STORE = flags.DEFINE_string('store', None, 'The folder to write.')
 _DATASET = flags.DEFINE_string(
   'dataset', None, f'As for distill: one of {", ".join(names())}, or a path.'
 )
 _METHOD = flags.DEFINE_string(
-  'method', 'mtt', 'Whose epochs are kept: mtt, tesla, ftd or datm.'
+  'method', 'mtt', f'Whose epochs are kept: one of {", ".join(_READERS)}.'
 )
 _CONFIG = flags.DEFINE_string('config', None, 'A recipe, as for distill.')
 _IPC = flags.DEFINE_integer('ipc', None, 'Images per class of that recipe.')

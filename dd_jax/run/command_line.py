@@ -11,10 +11,23 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
+from dd_jax import register
 from dd_jax.run import settings
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
 from dd_jax.types import UserError
+
+
+def load_parts() -> None:
+  """Loads what other packages register, before flags are told of it.
+
+  One that fails becomes one line and exit status 2.
+  """
+  try:
+    register.load_installed()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    raise SystemExit(2) from None
 
 
 def run(main: Callable[[dict[str, str]], None]) -> None:

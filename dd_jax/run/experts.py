@@ -20,7 +20,7 @@ from dd_jax.experts import (
   train_experts,
   with_experts,
 )
-from dd_jax.run import parts, recipe
+from dd_jax.run import parts, recipe, registries
 from dd_jax.run.recipe import Config
 from dd_jax.run.writers import Writer
 from dd_jax.types import UserError
@@ -89,8 +89,9 @@ def wanted(config: Config, prepared: Prepared) -> dict[str, Any]:
   if config['experts']['keep_last']:
     span = span._replace(last=True)
   provenance = prepared.dataset.provenance
+  network = config['network']
   return identity(
-    network=config['network'],
+    network={**network, **registries.added([('network', network['name'])])},
     data={k: provenance[k] for k in ('name', 'sha256', 'validation')},
     preprocessing=prepared.preprocessing.name,
     recipe=section,

@@ -17,7 +17,7 @@ from dd_jax.artifact import Artifact
 from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding, label_encoding
 from dd_jax.distiller import Distiller
-from dd_jax.kernels import KERNELS, Ridge
+from dd_jax.kernels import KERNELS
 from dd_jax.methods import METHODS
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import (
@@ -29,7 +29,13 @@ from dd_jax.parameterization import (
   starting_labels,
 )
 from dd_jax.platform import Platform
-from dd_jax.run.recipe import Config, expert_epochs, takes_parameterization
+from dd_jax.run.recipe import (
+  Config,
+  converted,
+  expert_epochs,
+  settings,
+  takes_parameterization,
+)
 from dd_jax.types import Augment, DistilledData, Kernel, UserError
 
 _OPTIMIZERS = {
@@ -88,8 +94,11 @@ def build_network(section: Config, setting: Setting) -> Network:
   """Makes the learner of a `network` section."""
   check_name('network.name', section['name'], NETWORKS)
   factory = NETWORKS[section['name']]
-  partial = functools.partial(factory, setting.image_shape, setting.num_classes)
-  made: Network = _call(partial, section, {}, setting)
+  made: Network = factory(
+    image_shape=setting.image_shape,
+    num_classes=setting.num_classes,
+    **converted(factory, section),
+  )
   return made._replace(platform=setting.platform)
 
 
@@ -99,10 +108,10 @@ def build_kernel(
   """Makes the kernel of a `kernel` section, by choice another of its kinds."""
   check_name('kernel.name', section['name'], KERNELS)
   factory = KERNELS[section['name']]
-  values = {k: v for k, v in section.items() if k != 'name'}
+  values = converted(factory, {**section, 'get': get or section['get']})
   if 'platform' in inspect.signature(factory).parameters:
     values['platform'] = setting.platform
-  return factory(**{**values, 'get': get or values['get']})
+  return factory(**values)
 
 
 def build_optimizer(
@@ -240,7 +249,8 @@ def build_parameterization(
   factory = PARAMETERIZATIONS[section['name']]
   with _located('parameterization', section):
     made: Parameterization = _call(factory, section, config, setting)
-  if setting.start and section['labels'] == 'free':
+  free = section['labels'] == 'free' and 'labels' in settings(factory)
+  if setting.start and free:
     return starting_labels(made, setting.start.label)
   return made
 
@@ -282,14 +292,12 @@ def _call(
   factory: Callable[..., Any], section: Config, config: Config, setting: Setting
 ) -> Any:
   """Calls a factory with its parts built and its settings converted."""
-  arguments = {}
-  for name, parameter in inspect.signature(factory).parameters.items():
-    if name in _MAKERS:
-      if config:
-        arguments[name] = _MAKERS[name](config, setting)
-    elif name in section:
-      arguments[name] = _convert(section[name], parameter.default)
-  return factory(**arguments)
+  parts = {
+    name: _MAKERS[name](config, setting)
+    for name in inspect.signature(factory).parameters
+    if name in _MAKERS
+  }
+  return factory(**parts, **converted(factory, section))
 
 
 @contextlib.contextmanager
@@ -300,9 +308,3 @@ def _located(name: str, section: Config) -> Iterator[None]:
   except UserError as error:
     field = str(error).partition('=')[0]
     raise UserError(f'{name}.{error}' if field in section else error) from None
-
-
-def _convert(value: Any, default: Any) -> Any:
-  if isinstance(default, Ridge):
-    return default._replace(value=value)
-  return None if default is None and value == 0 else value

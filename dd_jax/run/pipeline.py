@@ -27,7 +27,7 @@ from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.score import Score
 from dd_jax.platform import here
-from dd_jax.run import driver, experts, parts, recipe
+from dd_jax.run import driver, experts, parts, recipe, registries
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
@@ -275,6 +275,9 @@ def _artifact(config: Config, prepared: Prepared, result: Result) -> Artifact:
   }
   if data.factors is not None:
     metadata['decoder'] = recipe.decoder(config)
+  outside = registries.added(registries.named(config))
+  if outside:
+    metadata['parts'] = outside
   start = np.asarray(prepared.preprocessing.display(result.start.image))
   return Artifact(data, prepared.preprocessing, start, metadata)
 

@@ -188,6 +188,22 @@ def settings(factory: Callable[..., Any]) -> Config:
   return found
 
 
+def converted(factory: Callable[..., Any], section: Config) -> Config:
+  """The settings of a section as their factory wants them."""
+  parameters = inspect.signature(factory).parameters
+  return {
+    name: _convert(section[name], parameter.default)
+    for name, parameter in parameters.items()
+    if name in section and name not in PARTS
+  }
+
+
+def _convert(value: Any, default: Any) -> Any:
+  if isinstance(default, Ridge):
+    return default._replace(value=value)
+  return None if default is None and value == 0 else value
+
+
 def expert_span(config: Config) -> experts.Span | None:
   """The epochs of experts that a method reads; None if it reads no experts."""
   method = config['method']
@@ -195,7 +211,7 @@ def expert_span(config: Config) -> experts.Span | None:
     return None
   return experts.Span(
     method.get('min_start', 0),
-    method['max_start'],
+    method.get('max_start', 1),
     method['expert_epochs'],
     method.get('expert_labels', False),
   )
@@ -221,17 +237,18 @@ def expert_epochs(config: Config) -> int:
 def decoder(config: Config) -> Config:
   """What `artifact.decode` needs to know of a factorised set."""
   section = config['parameterization']
-  known = settings(PARAMETERIZATIONS[section['name']])
   return {
     'name': section['name'],
     'ipc': config['ipc'],
-    'settings': {name: section[name] for name in known},
+    'settings': converted(PARAMETERIZATIONS[section['name']], section),
   }
 
 
 def learns_labels(config: Config) -> bool:
   """Whether the labels of a set are among the numbers stored."""
-  learned: bool = config['parameterization']['labels'] != 'fixed'
+  section = config['parameterization']
+  known = settings(PARAMETERIZATIONS[section['name']])
+  learned: bool = 'labels' in known and section['labels'] != 'fixed'
   return learned and config['method']['name'] not in SELECTIONS
 
 

@@ -17,7 +17,7 @@ from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.evaluation.score import Score, evaluate, summary
 from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
-from dd_jax.run import parts, recipe
+from dd_jax.run import parts, recipe, registries
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
 from dd_jax.types import DistilledData, Key
@@ -160,13 +160,29 @@ class Scorer:
     return f' ({", ".join(changes)})' if changes else ''
 
   def _baseline(self, name: str, key: Key) -> Score:
+    if self._unknown(name):
+      return self._fresh_baseline(name, key)
     identity = self._identity(name, key)
     held = _read_score(self.cache.get(identity))
     if held is not None:
       return held
-    score = self._random(key) if name == 'random' else self._selected(name, key)
+    score = self._fresh_baseline(name, key)
     self.cache.put(identity, json.dumps(score._asdict()).encode())
     return score
+
+  def _unknown(self, name: str) -> bool:
+    """Whether what scores a baseline may change under the same name."""
+    section = self.config['evaluation']
+    used = {
+      'selection': name,
+      'protocol': section['protocol'],
+      'kernel': self.config['kernel']['name'],
+      'network': section['network']['name'],
+    }
+    return bool(registries.added(used.items()))
+
+  def _fresh_baseline(self, name: str, key: Key) -> Score:
+    return self._random(key) if name == 'random' else self._selected(name, key)
 
   def _selected(self, name: str, key: Key) -> Score:
     return self._score_one_hot(key, self._selection(name, key), None)
@@ -194,9 +210,10 @@ class Scorer:
 
   def _features(self, name: str) -> Callable[..., Any] | None:
     in_pixels = self.config['evaluation']['features'] == 'pixels'
-    if in_pixels or name not in ('herding', 'kmeans'):
+    if in_pixels or name not in recipe.SELECTIONS:
       return None
-    return self._network_features
+    # Trained once a selection asks: a random one does not.
+    return lambda image: self._network_features(image)
 
   @functools.cached_property
   def _network_features(self) -> Callable[..., Any]:
