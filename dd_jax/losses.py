@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from dd_jax.derivatives import held
 from dd_jax.types import Key, PyTree
 
 _COSINE_EPSILON = 1e-6  # as published
@@ -130,7 +131,7 @@ def _spread(points: jax.Array) -> jax.Array:
   """Mean squared distance of two different points; no gradient to it."""
   spread = 2 * jnp.sum(jnp.var(points, 0, ddof=1))
   least = float(jnp.finfo(points.dtype).tiny) ** 0.5  # of equal points
-  return jax.lax.stop_gradient(jnp.maximum(spread, least))
+  return held(jnp.maximum(spread, least))
 
 
 # Distances between two gradients, trees of arrays `[..., out]`. All of them are

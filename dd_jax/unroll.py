@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from dd_jax.checks import check_name
+from dd_jax.derivatives import held
 from dd_jax.types import PyTree, UserError
 
 PLANS = ('plain', 'products', 'remat', 'nested')
@@ -117,7 +118,7 @@ def mean_loss(
   """The outer loss: a mean over real examples, in chunks, as is its gradient.
 
   The gradient is computed along with the value, chunk by chunk, so that memory
-  does not grow with the batch. It reaches `params` only, and only once.
+  does not grow with the batch. It reaches `params` only.
 
   Args:
     each: `(params, chunk) -> (loss [n], metric [n])`.
@@ -129,7 +130,7 @@ def mean_loss(
   Returns:
     The means of loss and metric.
   """
-  fixed = jax.lax.stop_gradient(params)
+  fixed = held(params)
   count = jax.tree.leaves(data)[0].shape[0]
 
   def total(params: PyTree, chunk: PyTree) -> tuple[jax.Array, jax.Array]:

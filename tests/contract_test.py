@@ -1,6 +1,8 @@
 """The laws of `dd_jax.distiller.Distiller`, over every method that keeps them.
 
-A new method, network or parameterization is one more line in `CASES`.
+The laws are functions of `dd_jax.testing`, which says what each asks; those of
+a method in someone else's program are in `programs_test.py`. A new method,
+network or parameterization is one more line in `CASES`.
 
 Run as a script, this file compares one device with two (law 4) and prints what
 it found as JSON: devices can only be chosen before JAX starts.
@@ -10,7 +12,6 @@ import functools
 import json
 import pathlib
 import tempfile
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,13 +20,12 @@ import optax
 import pytest
 from sklearn.datasets import load_digits
 
-from dd_jax import augment
+from dd_jax import augment, testing
 from dd_jax.data.labels import LabelEncoding
-from dd_jax.data.source import HostSource, resident
+from dd_jax.data.source import resident
 from dd_jax.distiller import budget
 from dd_jax.experts import (
   ExpertStore,
-  HostExperts,
   Recipe,
   ResidentExperts,
   train_experts,
@@ -70,8 +70,8 @@ from dd_jax.parameterization import (
   pixels,
 )
 from dd_jax.run import parts, recipe
-from dd_jax.run.checkpoint import Checkpointer
-from dd_jax.run.placement import Placement
+from dd_jax.testing import devices, laws
+from dd_jax.testing.cases import bits
 from dd_jax.types import DistilledData, UserError
 
 CLASSES = 3
@@ -94,12 +94,6 @@ def source(dtype=np.float32):
   params = jnp.asarray(trajectories(), dtype)
   row = jnp.arange(params.shape[1], dtype=jnp.int32)
   return with_experts(real, ResidentExperts(params, row))
-
-
-def host_source():
-  real = HostSource(*digits(), None, CLASSES)
-  params = trajectories()
-  return with_experts(real, HostExperts(params, np.arange(params.shape[1])))
 
 
 def small_mlp():
@@ -478,16 +472,6 @@ LEARNING += [c for c in CASES if c.startswith(UNROLLED)]
 FAMILIES += ['rat_bptt', 'dd', 'label_distillation']
 
 
-class Case(NamedTuple):
-  """One method, made and compiled once for all tests of this file."""
-
-  method: object
-  state: object
-  batch: object
-  update: object
-  traces: list
-
-
 def each(names):
   """Over `names`; the tests of one run together, so it is made once."""
   group = pytest.mark.xdist_group
@@ -497,17 +481,13 @@ def each(names):
 
 @functools.lru_cache(maxsize=2)
 def case(name):
-  method = CASES[name]()
-  traces = []
+  """One method, made and compiled once for all tests of this file."""
+  return testing.case(CASES[name], source())
 
-  def update(key, step, state, batch):
-    traces.append(name)
-    return method.update(key, step, state, batch)
 
-  key = jax.random.key(0)
-  state = method.init(key, source())
-  batch = method.sample(key, jnp.int32(0), source())
-  return Case(method, state, batch, jax.jit(update), traces)
+def run(name, count, state=None, first=0):
+  """Updates of a method as the driver makes them."""
+  return testing.run(case(name), count, state, first)
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -518,103 +498,21 @@ def compile_quickly():
   jax.config.update('jax_disable_most_optimizations', False)
 
 
-def bits(tree):
-  return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree)]
+SOME = ('donated', 'sources_agree', 'through_orbax', 'whole')  # of families
+APART = ('class_major',)  # below
+EVERYWHERE = [law for law in testing.LAWS if law not in (*SOME, *APART)]
 
 
-def kinds(tree):
-  """Structure, shapes, dtypes and weak types."""
-  leaves, structure = jax.tree.flatten(tree)
-  return structure, [(x.shape, x.dtype, x.weak_type) for x in leaves]
-
-
-def run(name, count, state=None, first=0):
-  """Updates of a method as the driver makes them."""
-  held = case(name)
-  state = held.state if state is None else state
-  for step in range(first, first + count):
-    k_sample, k_update = jax.random.split(jax.random.key(step))
-    batch = held.method.sample(k_sample, jnp.int32(step), source())
-    state, metrics = held.update(k_update, jnp.int32(step), state, batch)
-  return state, metrics
-
-
-# 1. Closed.
-
-
+@pytest.mark.parametrize('law', EVERYWHERE)
 @each(CASES)
-def test_closed(name):
-  held = case(name)
-  assert not any(weak for _, _, weak in kinds(held.state)[1])
-  key, step = jax.random.key(1), jnp.int32(0)
-  state, metrics = jax.eval_shape(
-    held.method.update, key, step, held.state, held.batch
-  )
-  assert kinds(state) == kinds(held.state)
-  assert 'loss' in metrics
-  assert all(m.shape == () and not m.weak_type for m in metrics.values())
+def test_law(name, law):
+  testing.LAWS[law](case(name))
 
 
-@each(CASES)
-def test_compiles_once(name):
-  held = case(name)
-  state, first = run(name, 1)
-  # What a step gives must be what the next one takes.
-  _, later = run(name, 2, state, first=1)
-  assert held.traces == [name]
-  assert first.keys() == later.keys()
-  assert all(np.isfinite(m) for m in later.values())
-
-
-# 2. Pure.
-
-
-@each(CASES)
-def test_pure(name):
-  held = case(name)
-  arguments = jax.random.key(5), jnp.int32(3), held.state, held.batch
-  before = bits(held.state)
-  assert bits(held.update(*arguments)) == bits(held.update(*arguments))
-  assert bits(held.state) == before
-  remade = CASES[name]()
-  assert bits(remade.init(jax.random.key(0), source())) == before
-
-
-@each(CASES)
-def test_sample_depends_on_key_and_step_alone(name):
-  method = case(name).method
-  draw = lambda key, step: bits(
-    method.sample(jax.random.key(key), jnp.int32(step), source())
-  )
-  first = draw(0, 0)
-  others = [draw(0, 1), draw(7, 0), draw(8, 0)]
-  assert draw(0, 0) == first
-  # Either the key or, in a sweep, the step decides.
-  assert any(other != first for other in others)
-
-
+@pytest.mark.parametrize('law', SOME)
 @each(FAMILIES)
-def test_resident_and_host_sources_give_the_same_batches(name):
-  method = case(name).method
-  host = host_source()
-  draw = functools.partial(method.sample, jax.random.key(2), jnp.int32(1))
-  assert bits(draw(source())) == bits(host.fetch(draw(host.plan())))
-
-
-# 3. Whole.
-
-
-@each(FAMILIES)
-def test_whole(name, tmp_path):
-  """A run that was saved and restored goes on as if nothing had happened."""
-  state, _ = run(name, 2)
-  Checkpointer(tmp_path, {}).save(2, state)
-  like = jax.eval_shape(lambda: case(name).state)
-  restored = Checkpointer(tmp_path, {}).restore(like).tree
-  assert kinds(restored) == kinds(state)
-  uninterrupted, _ = run(name, 3, state, first=2)
-  continued, _ = run(name, 3, restored, first=2)
-  assert bits(uninterrupted) == bits(continued)
+def test_law_of_a_family(name, law):
+  testing.LAWS[law](case(name))
 
 
 # 4. Leading axis.
@@ -662,100 +560,15 @@ def two_devices(on_two_devices):
 @pytest.mark.xdist_group('two devices')
 @pytest.mark.parametrize('name', SHARDED)
 def test_two_devices_agree_with_one(name, two_devices):
-  found = two_devices[name]
-  assert found['split'] == BATCH // 2
-  assert found['float64'] <= 1e-9
-  assert found['cosine'] >= 0.9999
+  found = devices.Found(**two_devices[name])
+  devices.check(found)
+  assert found.split == BATCH // 2
 
 
 def compare_devices(name):
-  """One update on one device and on two, in float64 and in float32."""
-  one, two, split = both_ways(name, np.float64)
-  with jax.enable_x64(True):
-    spread = jax.tree.leaves(jax.tree.map(_relative, one, two))
-  one32, two32, _ = both_ways(name, np.float32)
-  return {
-    'split': split,
-    'float64': max(spread),
-    'cosine': _cosine(one32.params, two32.params),
-  }
-
-
-def both_ways(name, dtype):
-  """`(state on one device, state on two, examples on each of the two)`."""
-  with jax.enable_x64(dtype == np.float64):
-    method = CASES[name](optimizer=optax.sgd(0.1))
-    key, step = jax.random.key(0), jnp.int32(0)
-    state = method.init(key, source(dtype))
-    batch = method.sample(key, step, source(dtype))
-    assert batch_dtype(batch) == dtype
-    placement = Placement(
-      jax.make_mesh((2,), ('data',), (jax.sharding.AxisType.Auto,))
-    )
-    split = jax.jit(placement.split)(placement.replicate(batch))
-    shard = jax.tree.leaves(split)[0].addressable_shards[0].data.shape[0]
-    update = jax.jit(method.update)
-    one = update(key, step, state, batch)[0]
-    two = update(*placement.replicate((key, step, state)), split)[0]
-    assert kinds(one) == kinds(state)
-    if name in LEARNING:
-      move = lambda s: s._replace(
-        params=jax.tree.map(jnp.subtract, s.params, state.params)
-      )
-      one, two = jax.device_get((move(one), move(two)))
-    return *jax.device_get((one, two)), shard
-
-
-def batch_dtype(batch):
-  return jax.tree.leaves(batch)[0].dtype
-
-
-def _relative(a, b):
-  if a.size == 0:
-    return 0.0
-  scale = max(float(np.abs(a).max()), 1e-3)
-  return float(np.abs(np.asarray(a, float) - np.asarray(b, float)).max()) / (
-    scale
-  )
-
-
-def _cosine(a, b):
-  a, b = (
-    np.concatenate([np.ravel(x).astype(float) for x in jax.tree.leaves(t)])
-    for t in (a, b)
-  )
-  return float(a @ b / np.sqrt((a @ a) * (b @ b)))
-
-
-# 5. Fresh buffers.
-
-
-@each(CASES)
-def test_fresh_buffers(name):
-  """The driver donates the state: nobody else may hold any of its buffers."""
-  real = source()
-  method = CASES[name]()
-  states = [method.init(jax.random.key(0), real) for _ in range(2)]
-  pointers = [
-    x.unsafe_buffer_pointer() for x in jax.tree.leaves((states, real)) if x.size
-  ]
-  assert len(set(pointers)) == len(pointers)
-
-
-@each(FAMILIES)
-def test_donating_one_state_leaves_the_other(name):
-  held = case(name)
-  first, second = (
-    held.method.init(jax.random.key(0), source()) for _ in range(2)
-  )
-  before = bits(second)
-  donating = jax.jit(held.method.update, donate_argnums=2)
-  key, step = jax.random.key(0), jnp.int32(0)
-  once, _ = donating(key, step, first, held.batch)
-  donated = [x.is_deleted() for x in jax.tree.leaves(first)]
-  assert any(donated)
-  assert bits(second) == before
-  assert bits(donating(key, step, second, held.batch)[0]) == bits(once)
+  """One update on one device and on two."""
+  make = functools.partial(CASES[name], optimizer=optax.sgd(0.1))
+  return devices.compare(make, source())._asdict()
 
 
 # 6. Class-major.
@@ -767,14 +580,10 @@ def test_class_major(name):
   data = held.method.distilled(held.state)
   count = per_class(name, data)
   assert data.image.shape == (CLASSES * count, *SHAPE)
-  assert data.label.shape == (CLASSES * count, CLASSES)
-  label = data.label
-  if name.startswith('label_solve'):  # zero until the first batch
-    label = held.method.distilled(run(name, 8)[0]).label
   if name == 'label_solve memory':  # mixtures, solved: of no one class
     return
-  of_class = np.asarray(label).reshape(CLASSES, count, -1).argmax(-1)
-  assert np.all(of_class == np.arange(CLASSES)[:, None])
+  # Label solve's are zero until the first batch.
+  laws.class_major(held, 8 if name.startswith('label_solve') else 0)
 
 
 def per_class(name, data):
@@ -784,21 +593,12 @@ def per_class(name, data):
   return len(data.image) // CLASSES
 
 
-@each(CASES)
-def test_distilled_is_pure_and_counted(name):
+@each([name for name in CASES if name.split()[-1] in FACTORISED])
+def test_factors_are_within_the_budget(name):
   held = case(name)
-  data = held.method.distilled(held.state)
-  compiled = jax.jit(held.method.distilled)(held.state)
-  cost = budget(held.state)
-  assert cost.bytes >= 4 * cost.floats
-  if name.split()[-1] in FACTORISED:
-    for a, b in zip(*map(jax.tree.leaves, (data, compiled)), strict=True):
-      np.testing.assert_allclose(a, b, atol=1e-5)
-    plain = CLASSES * IPC * (int(np.prod(SHAPE)) + CLASSES)
-    assert cost.bytes <= 4 * plain < 4 * data.image.size
-  else:
-    assert bits(data) == bits(compiled)
-    assert data.image.size <= cost.floats <= data.image.size + data.label.size
+  image = held.method.distilled(held.state).image
+  plain = CLASSES * IPC * (int(np.prod(SHAPE)) + CLASSES)
+  assert budget(held.state).bytes <= 4 * plain < 4 * image.size
 
 
 # What an update is for.
@@ -834,23 +634,6 @@ def test_selection_learns_nothing(name):
   state, metrics = run(name, 2)
   assert bits(state) == bits(case(name).state)
   assert metrics['loss'] == 0
-
-
-@each(CASES)
-def test_lowers_for_every_platform(name):
-  """Cross-platform lowering needs no device."""
-  held = case(name)
-
-  def update(key_data, step, state, batch):
-    key = jax.random.wrap_key_data(key_data)
-    return held.method.update(key, step, state, batch)
-
-  key_data = jax.random.key_data(jax.random.key(0))
-  platforms = ('cpu', 'cuda', 'tpu')
-  exported = jax.export.export(jax.jit(update), platforms=platforms)(
-    key_data, jnp.int32(0), held.state, held.batch
-  )
-  assert exported.platforms == platforms
 
 
 # Pairs that cannot work.

@@ -69,7 +69,8 @@ ONLY_IN = {
   'experiments': (),
   'jax._src': (),
   'jaxlib': (),
-  'orbax': ('run/checkpoint.py',),
+  # The second asks whether a state goes through plain Orbax.
+  'orbax': ('run/checkpoint.py', 'testing/programs.py'),
   'pickle': (),
   'tensorflow': (),
   'torch': (),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dd_jax.derivatives import held
 from dd_jax.distiller import Context, Learned
 from dd_jax.losses import accuracy, label_margin, soft_cross_entropy
 from dd_jax.methods.convexified import (
@@ -109,10 +110,10 @@ class BilevelProblem(NamedTuple):
   def optimum(
     self, learned: Learned, batch: LabeledData, context: Context
   ) -> Optimum:
-    """Solves the inner problem; nothing of it is differentiated."""
+    """Solves the inner problem."""
     assert context.model is not None
     tangent = linearised(self.network, context.model)
-    support = jax.lax.stop_gradient(self.support(learned.data))
+    support = self.support(learned.data)
     inner = inner_problem(
       tangent, support.image, self.penalty(learned.data), self.iterations
     )
@@ -130,5 +131,6 @@ class BilevelProblem(NamedTuple):
     self, learned: Learned, batch: LabeledData, context: Context
   ) -> tuple[jax.Array, Metrics]:
     """The outer loss at the inner optimum."""
-    best = self.optimum(learned, batch, context)
+    fixed = learned._replace(data=held(learned.data))
+    best = self.optimum(fixed, batch, context)
     return self.outer(best.tangent, learned, best.delta, best.targets)

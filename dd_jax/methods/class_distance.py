@@ -11,6 +11,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
+from dd_jax.derivatives import held
 from dd_jax.methods.class_gradients import ClassGradients
 from dd_jax.platform import Platform
 from dd_jax.types import Key, LabeledData, PyTree
@@ -76,12 +77,13 @@ def _class_wise(
   class, or one group of classes, are held and not those of all.
   """
   compute = lambda k, s, o: jax.value_and_grad(compare, 1)(k, s, o)
-  fixed = jax.lax.stop_gradient(support)
+  fixed = held(support)
   values, slopes = _each_class(platform, compute, keys, fixed, other)
   move = jax.tree.map(
     lambda slope, now, at: jnp.vdot(slope, now - at), slopes, support, fixed
   )
-  return jnp.sum(values) + sum(jax.tree.leaves(move))
+  value = jnp.sum(values)
+  return value + jnp.asarray(sum(jax.tree.leaves(move)), value.dtype)
 
 
 def _each_class(

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dd_jax.derivatives import held
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import Network
 from dd_jax.training import Model, epochs, fresh_model, train, train_step
@@ -99,8 +100,8 @@ def _trained(
     differentiable=True,
   )
   if not isinstance(start, int) or start:
-    fixed = jax.lax.stop_gradient(data)
+    fixed = held(data)
     before, _ = epochs(k_data, fixed, inner.batch_size, inner.augment)
-    model = jax.lax.stop_gradient(train(step, model, before, start))
+    model = train(step, model, before, start)
   forward = lambda i, model: step(model, batches(i))
   return unroll(forward, model, length, plan=plan, offset=start)

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dd_jax.derivatives import held
 from dd_jax.distiller import Learned
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import Network
@@ -92,7 +93,7 @@ def train_student(
   """
   size = data.image.shape[0]
   batches, _ = epochs(key, data, student.batch_size or size, student.augment)
-  seen = (lambda params: params) if student.exact else jax.lax.stop_gradient
+  seen = (lambda params: params) if student.exact else held
 
   def step(i: jax.Array, params: PyTree) -> PyTree:
     gradient, _ = batch_gradient(

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from dd_jax.data.source import Source
+from dd_jax.derivatives import held
 from dd_jax.distiller import Distiller, State
 from dd_jax.experts import Segments, parameter_shapes, unflatten
 from dd_jax.methods import mtt
@@ -85,7 +86,7 @@ def _relabel(
 ) -> LabeledData:
   """The images, with what a network says of them as labels."""
   logits = network.apply({'params': params}, data.image)[0].logits
-  return data._replace(label=jax.lax.stop_gradient(jax.nn.softmax(logits)))
+  return data._replace(label=held(jax.nn.softmax(logits)))
 
 
 def _with_last_labels(base: Distiller, network: Network) -> Distiller:

@@ -61,6 +61,9 @@ def from_flax(module: nn.Module, image_shape: tuple[int, int, int]) -> Network:
       out: Any = module.apply(variables, image, train=train)
       return out, variables
     out, new = module.apply(variables, image, train=True, mutable=statistics)
-    return out, {**variables, **new}
+    held = {name: variables[name] for name in new}
+    # Float64 images would make float64 statistics of float32 ones.
+    kept = jax.tree.map(lambda a, b: a.astype(b.dtype), new, held)
+    return out, {**variables, **kept}
 
   return Network(init, apply)

@@ -116,6 +116,6 @@ def _svd(image: jax.Array, bases: int) -> dict[str, PyTree]:
   address = np.zeros((len(x), bases))
   address[:, :rank] = u * s / scale
   return {
-    'basis': jnp.asarray(basis, jnp.float32).reshape(-1, *image.shape[1:]),
-    'address': jnp.asarray(address, jnp.float32),
+    'basis': jnp.asarray(basis, image.dtype).reshape(-1, *image.shape[1:]),
+    'address': jnp.asarray(address, image.dtype),
   }
