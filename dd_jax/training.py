@@ -13,9 +13,8 @@ import optax
 
 from dd_jax.networks import Network, Outputs
 from dd_jax.networks.convolution import keeps_convolutions
+from dd_jax.platform import Platform
 from dd_jax.types import Augment, Key, LabeledData, PyTree
-
-_CACHE = 8 << 20  # bytes of activations that one pass on a CPU may hold
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 """`(logits [n, k], label [n, k]) -> [n]`."""
@@ -107,7 +106,9 @@ def chunked_gradient(
   statistics of the batch.
   """
   size = cached_chunk(
-    lambda image: network.apply(variables, image)[0].taps, batch.data.image
+    lambda image: network.apply(variables, image)[0].taps,
+    batch.data.image,
+    network.runs_on,
   )
   if 'batch_stats' in variables or size >= batch.weight.shape[0]:
     return batch_gradient(network, loss, variables, batch)
@@ -159,8 +160,8 @@ def train(
 def train_many(
   train_one: Callable[[PyTree], PyTree],
   keys: PyTree,
+  platform: Platform,
   *,
-  batched: bool | None = None,
   mesh: jax.sharding.Mesh | None = None,
 ) -> PyTree:
   """Runs `train_one` for every key; results are stacked on a leading axis.
@@ -168,17 +169,15 @@ def train_many(
   Args:
     train_one: `(key) -> result`.
     keys: `[m]`; or any pytree, such as half-trained models, with that axis.
-    batched: vectorise (what an accelerator wants) or go one by one (a batched
-      convolution is slow on a CPU). By default chosen by the backend.
+    platform: decides whether all go together or one by one.
     mesh: with an axis `data`, over which the keys are split; where they do not
       divide, some run twice and are dropped.
   """
-  if batched is None:
-    batched = jax.default_backend() != 'cpu'
 
   def run(keys: PyTree) -> PyTree:
     one_by_one = functools.partial(jax.lax.map, train_one)
-    return (jax.vmap(train_one) if batched else one_by_one)(keys)
+    together = platform.batches_networks
+    return (jax.vmap(train_one) if together else one_by_one)(keys)
 
   if mesh is None:
     return run(keys)
@@ -284,7 +283,9 @@ def sum_chunks(
 
 
 def chunked_features(
-  network: Callable[[jax.Array], Outputs], image: jax.Array
+  network: Callable[[jax.Array], Outputs],
+  image: jax.Array,
+  platform: Platform,
 ) -> jax.Array:
   """Features `[n, d]` of `image [n, h, w, c]`, to be differentiated in both.
 
@@ -294,9 +295,10 @@ def chunked_features(
   Args:
     network: treats each example alone.
     image: support images, say.
+    platform: what this runs on.
   """
   features = lambda image: network(image).features
-  size = cached_chunk(lambda image: network(image).taps, image)
+  size = cached_chunk(lambda image: network(image).taps, image, platform)
   if size >= image.shape[0]:
     return features(image)
   policy = keeps_convolutions
@@ -304,7 +306,9 @@ def chunked_features(
   return map_chunks(kept, image, size)
 
 
-def cached_chunk(function: Callable[[jax.Array], PyTree], x: jax.Array) -> int:
+def cached_chunk(
+  function: Callable[[jax.Array], PyTree], x: jax.Array, platform: Platform
+) -> int:
   """How many examples of `x [n, ...]` to pass through `function` at once.
 
   All of them, or on a CPU as many as keep its outputs within the cache: large
@@ -312,13 +316,13 @@ def cached_chunk(function: Callable[[jax.Array], PyTree], x: jax.Array) -> int:
   a second core gains nothing there. A divisor of `n` where one is near.
   """
   n = x.shape[0]
-  if jax.default_backend() != 'cpu' or n == 1:
+  if not platform.activation_bytes or n == 1:
     return n
   one = jax.eval_shape(
     function, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
   )
   held = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(one))
-  most = max(1, _CACHE // max(held, 1))
+  most = max(1, platform.activation_bytes // max(held, 1))
   if most >= n:
     return n
   return next((s for s in range(most, most // 2, -1) if n % s == 0), most)

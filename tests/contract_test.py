@@ -32,24 +32,31 @@ from dd_jax.experts import (
   with_experts,
 )
 from dd_jax.kernels import Ridge, dense_kernel, leaky_kernel, linear_kernel
-from dd_jax.methods.bptt import bptt, rat_bptt
+from dd_jax.methods.bptt import bptt
 from dd_jax.methods.cafe import cafe
 from dd_jax.methods.closed_form import closed_form
+from dd_jax.methods.datadam import datadam
 from dd_jax.methods.datm import datm
+from dd_jax.methods.dc import dc
+from dd_jax.methods.dcc import dcc
 from dd_jax.methods.dd import dd
-from dd_jax.methods.distribution_matching import datadam, dm, idm, m3d
+from dd_jax.methods.dm import dm
+from dd_jax.methods.dsa import dsa
 from dd_jax.methods.frepo import frepo
-from dd_jax.methods.gradient_matching import dc, dcc, dsa, idc
+from dd_jax.methods.ftd import ftd
+from dd_jax.methods.idc import idc
+from dd_jax.methods.idm import idm
 from dd_jax.methods.kip import kip
-from dd_jax.methods.label_distillation import (
-  label_distillation,
-  label_distillation_ridge,
-)
+from dd_jax.methods.label_distillation import label_distillation
+from dd_jax.methods.label_distillation_ridge import label_distillation_ridge
 from dd_jax.methods.label_solve import label_solve
+from dd_jax.methods.m3d import m3d
+from dd_jax.methods.mtt import mtt
+from dd_jax.methods.rat_bptt import rat_bptt
 from dd_jax.methods.rcig import rcig
 from dd_jax.methods.rfad import rfad
 from dd_jax.methods.selection import SELECTIONS, selection
-from dd_jax.methods.trajectory_matching import ftd, mtt, tesla
+from dd_jax.methods.tesla import tesla
 from dd_jax.networks import NETWORKS, Network
 from dd_jax.parameterization import (
   STARTS,
@@ -62,9 +69,9 @@ from dd_jax.parameterization import (
   multi_formation,
   pixels,
 )
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
-from dd_jax.run.feed import Placement
+from dd_jax.run.placement import Placement
 from dd_jax.types import DistilledData, UserError
 
 CLASSES = 3
@@ -851,7 +858,7 @@ def test_lowers_for_every_platform(name):
 
 def build(method, changes):
   config = recipe.update(recipe.default(method), {'ipc': IPC, **changes})
-  return recipe.build(config, recipe.Setting(SHAPE, CLASSES))
+  return parts.build(config, parts.Setting(SHAPE, CLASSES))
 
 
 REFUSED = {

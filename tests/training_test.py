@@ -6,9 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax import training
 from dd_jax.losses import soft_cross_entropy, squared_error
 from dd_jax.networks import Network, Outputs, convnet, frepo_convnet, mlp
+from dd_jax.platform import ACCELERATOR, CPU
 from dd_jax.training import (
   Batch,
   batch_gradient,
@@ -177,23 +177,21 @@ def test_one_by_one_equals_batched(x64):
     return network.apply(model.variables, data.image)[0].logits
 
   keys = jax.random.split(jax.random.key(0), 3)
-  by_default, mapped, batched = (
-    jax.jit(lambda keys, b=b: train_many(one, keys, batched=b))(keys)
-    for b in (None, False, True)
+  mapped, batched = (
+    jax.jit(lambda keys, p=p: train_many(one, keys, p))(keys)
+    for p in (CPU, ACCELERATOR)
   )
   assert mapped.shape == (3, 6, 3)
   assert jnp.all(jnp.std(mapped, 0) > 0)
   # The initial weights are float32, the steps float64.
   np.testing.assert_allclose(mapped, batched, rtol=1e-6, atol=1e-7)
-  np.testing.assert_allclose(mapped, by_default, rtol=1e-6, atol=1e-7)
 
 
-def test_the_backend_chooses_how_learners_are_trained(monkeypatch):
+def test_the_platform_chooses_how_learners_are_trained():
   keys = jax.random.split(jax.random.key(0), 3)
-  for backend, loop in (('cpu', True), ('gpu', False), ('tpu', False)):
-    monkeypatch.setattr(jax, 'default_backend', lambda b=backend: b)
-    jaxpr = jax.make_jaxpr(lambda k: train_many(jax.random.normal, k))(keys)
-    assert ('scan' in str(jaxpr)) == loop
+  for platform, loop in ((CPU, True), (ACCELERATOR, False)):
+    run = lambda k, p=platform: train_many(jax.random.normal, k, p)
+    assert ('scan' in str(jax.make_jaxpr(run)(keys))) == loop
 
 
 @pytest.mark.parametrize('n, size', [(6, 3), (7, 3), (2, 3), (1, 1), (5, 32)])
@@ -227,14 +225,16 @@ def double(tree):
   return jax.tree.map(lambda a: a.astype(jnp.float64), tree)
 
 
-def allow(monkeypatch, examples):
-  """Makes the cache of a size for so many examples of `small_net`."""
+def with_room_for(examples):
+  """A CPU whose cache holds so many examples of `small_net`; none: any."""
   held = 8 * (8 * 8 * 2 + 4 * 4 * 2 + 2 * 2 * 2)
-  monkeypatch.setattr(training, '_CACHE', examples * held)
+  # At the least one byte: no room is not the same as no limit.
+  return CPU._replace(activation_bytes=max(1, examples * held))
 
 
-def small_net(norm='instance'):
+def small_net(norm='instance', platform=CPU):
   network = convnet((8, 8, 1), 3, width=2, depth=2, norm=norm)
+  network = network._replace(platform=platform)
   return network, double(jax.jit(network.init)(jax.random.key(0)))
 
 
@@ -247,43 +247,41 @@ def gradients(function, network, variables, batch):
 @pytest.mark.parametrize(
   'n, fit, size', [(10, 10, 10), (10, 9, 5), (7, 3, 3), (9, 4, 3), (4, 0, 1)]
 )
-def test_a_chunk_fits_the_cache_and_divides(monkeypatch, x64, n, fit, size):
+def test_a_chunk_fits_the_cache_and_divides(x64, n, fit, size):
   network, variables = small_net()
-  allow(monkeypatch, fit)
   taps = lambda image: network.apply(variables, image)[0].taps
-  assert cached_chunk(taps, jnp.zeros((n, 8, 8, 1))) == size
-  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
-  assert cached_chunk(taps, jnp.zeros((n, 8, 8, 1))) == n
+  image = jnp.zeros((n, 8, 8, 1))
+  assert cached_chunk(taps, image, with_room_for(fit)) == size
+  assert cached_chunk(taps, image, ACCELERATOR) == n
 
 
 @pytest.mark.parametrize('fit', [5, 3])
-def test_a_gradient_in_chunks_is_the_whole_gradient(monkeypatch, x64, fit):
-  network, variables = small_net()
+def test_a_gradient_in_chunks_is_the_whole_gradient(x64, fit):
+  network, variables = small_net(platform=with_room_for(fit))
   weight = jnp.arange(10.0) % 4  # some count for nothing
   batch = Batch(normal_data(10, 8, 8, 1), weight)
   want = gradients(batch_gradient, network, variables, batch)
-  allow(monkeypatch, fit)
   close(gradients(chunked_gradient, network, variables, batch), want)
 
 
-def test_statistics_of_a_batch_are_of_the_whole_batch(monkeypatch, x64):
-  network, variables = small_net('batch')
+def test_statistics_of_a_batch_are_of_the_whole_batch(x64):
+  network, variables = small_net('batch', with_room_for(3))
   batch = Batch(normal_data(6, 8, 8, 1), jnp.ones(6))
   want = gradients(batch_gradient, network, variables, batch)
-  allow(monkeypatch, 3)
   close(gradients(chunked_gradient, network, variables, batch), want)
 
 
 @pytest.mark.parametrize('fit', [5, 3])
-def test_features_in_chunks_have_the_whole_gradient(monkeypatch, x64, fit):
+def test_features_in_chunks_have_the_whole_gradient(x64, fit):
   network, variables = small_net()
   image = normal_data(10, 8, 8, 1).image
   target = jax.random.normal(jax.random.key(1), (10, 8), image.dtype)
 
-  def total(variables, image):
-    apply = lambda x: network.apply(variables, x)[0]
-    return jnp.vdot(chunked_features(apply, image), target)
+  def value_and_gradient(platform):
+    def total(variables, image):
+      apply = lambda x: network.apply(variables, x)[0]
+      return jnp.vdot(chunked_features(apply, image, platform), target)
 
-  want = jax.jit(jax.value_and_grad(total, (0, 1)))(variables, image)
-  allow(monkeypatch, fit)
-  close(jax.jit(jax.value_and_grad(total, (0, 1)))(variables, image), want)
+    return jax.jit(jax.value_and_grad(total, (0, 1)))(variables, image)
+
+  close(value_and_gradient(with_room_for(fit)), value_and_gradient(ACCELERATOR))

@@ -1,5 +1,6 @@
 """What one outer step looks at: index draws, pure in the key and the step."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -55,6 +56,26 @@ def class_balanced(key: Key, source: Source, batch_size: int) -> LabeledData:
   return source.take(
     source.class_table[label, jnp.minimum(position, count - 1)]
   )
+
+
+def each_step(
+  draw: Callable[[Key, Source, int], LabeledData], batch_size: int
+) -> Callable[[Key, jax.Array, Source], LabeledData]:
+  """What a method samples whose steps all look at batches of one kind.
+
+  Args:
+    draw: one of the above, such as `uniform`.
+    batch_size: as `draw` has it.
+
+  Returns:
+    `(key, step, source) -> LabeledData`.
+  """
+
+  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
+    del step
+    return draw(key, source, batch_size)
+
+  return sample
 
 
 class WeightedBatch(NamedTuple):

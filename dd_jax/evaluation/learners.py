@@ -9,6 +9,7 @@ import optax
 
 from dd_jax.data.source import HostSource, ResidentSource, Source
 from dd_jax.networks import Network
+from dd_jax.platform import Platform
 from dd_jax.training import (
   Batch,
   Loss,
@@ -102,17 +103,19 @@ def test_trained(
   def one(key: Key, data: Support, test: Source) -> jax.Array:
     return source_accuracy(predictor(trained(recipe, key, data), data), test)
 
-  return test_each(one, recipe.mesh)
+  return test_each(one, recipe.network.runs_on, recipe.mesh)
 
 
 def test_each(
   one: Callable[[Key, Any, Source], jax.Array],
+  platform: Platform,
   mesh: jax.sharding.Mesh | None,
 ) -> Callable[[Key, Any, Source], jax.Array]:
   """Tests a learner for each key, compiled once for each shape.
 
   Args:
     one: `(key, data, test) -> accuracy in [0, 1]`, a scalar.
+    platform: what it runs on.
     mesh: whose `data` axis learners are split over, or None.
 
   Returns:
@@ -121,7 +124,8 @@ def test_each(
 
   @jax.jit
   def on_device(keys: Key, data: Support, test: Source) -> jax.Array:
-    return train_many(lambda k: one(k, data, test), keys, mesh=mesh)
+    run = lambda k: one(k, data, test)
+    return train_many(run, keys, platform, mesh=mesh)
 
   def run(keys: Key, data: Support, test: Source) -> jax.Array:
     if isinstance(test, ResidentSource):

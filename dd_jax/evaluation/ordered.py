@@ -35,4 +35,4 @@ def ordered_test(
       lambda image: network.apply(model.variables, image)[0].logits, test
     )
 
-  return test_each(one, mesh)
+  return test_each(one, network.runs_on, mesh)

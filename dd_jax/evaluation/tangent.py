@@ -129,7 +129,7 @@ def tangent_test(
       lambda x: network.apply(variables, x)[0].logits, test
     )
 
-  return test_each(one, mesh)
+  return test_each(one, network.runs_on, mesh)
 
 
 def _error(logits: jax.Array, label: jax.Array) -> jax.Array:

@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from dd_jax.data.source import ResidentSource, Source
-from dd_jax.evaluation.learners import source_accuracy
+from dd_jax.data.source import Source
+from dd_jax.evaluation.learners import source_accuracy, test_each
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.methods.rfad import B_STD, W_STD, random_kernel
 from dd_jax.networks import Network, Outputs
-from dd_jax.training import map_chunks, train_many
+from dd_jax.training import map_chunks
 from dd_jax.types import Key, LabeledData, PyTree
 
 _HIGHEST = jax.lax.Precision.HIGHEST
@@ -61,16 +60,7 @@ def random_feature_test(
 
     return source_accuracy(predict, test)
 
-  @jax.jit
-  def on_device(keys: Key, data: LabeledData, test: Source) -> jax.Array:
-    return train_many(lambda k: one(k, data, test), keys, mesh=mesh)
-
-  def run(keys: Key, data: LabeledData, test: Source) -> jax.Array:
-    if isinstance(test, ResidentSource):
-      return on_device(keys, data, test)
-    return jnp.stack([one(k, data, test) for k in keys])
-
-  return run
+  return test_each(one, network.runs_on, mesh)
 
 
 class ReadOut(NamedTuple):
@@ -127,21 +117,4 @@ def centred(network: Network) -> Network:
     logits = out.logits - jax.lax.stop_gradient(first)
     return out._replace(logits=logits), {**own, 'start': start}
 
-  return Network(init, apply)
-
-
-def decay_to_start(strength: float) -> optax.GradientTransformation:
-  """Adds `strength (params - where they started)` to the gradient."""
-
-  def init(params: PyTree) -> PyTree:
-    return jax.tree.map(jnp.array, params)
-
-  def update(
-    updates: PyTree, state: PyTree, params: PyTree = None
-  ) -> tuple[PyTree, PyTree]:
-    moved = jax.tree.map(
-      lambda u, p, s: u + strength * (p - s), updates, params, state
-    )
-    return moved, state
-
-  return optax.GradientTransformation(init, update)
+  return Network(init, apply, network.platform)

@@ -123,7 +123,7 @@ def train_experts(
 
 def _group_size(recipe: Recipe, mesh: jax.sharding.Mesh | None) -> int:
   devices = 1 if mesh is None else mesh.shape['data']
-  if jax.default_backend() == 'cpu':
+  if not recipe.network.runs_on.batches_networks:
     return devices  # together is no faster there, and one is sooner safe
   return max(recipe.at_once, devices)
 
@@ -172,7 +172,9 @@ class _Trainer:
     self._batch_size = min(recipe.batch_size, self._size)
     whole = -(-self._size // self._batch_size)
     self.epoch_steps = recipe.epoch_steps or whole
-    self._many = functools.partial(train_many, mesh=mesh)
+    self._many = functools.partial(
+      train_many, platform=recipe.network.runs_on, mesh=mesh
+    )
     self._length = 1
     self._init = jax.jit(lambda keys: self._many(self._fresh, keys))
     self._advance = jax.jit(self._steps, donate_argnums=0)

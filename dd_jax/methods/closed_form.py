@@ -25,6 +25,7 @@ from dd_jax.kernels.feature_map import (
 )
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.losses import squared_error
+from dd_jax.methods.method import Method
 from dd_jax.parameterization.starts import Start
 from dd_jax.types import DistilledData, Kernel, Key, Metrics, UserError
 
@@ -131,3 +132,9 @@ RECIPE = {
   'evaluation': {'protocol': 'krr-nngp'},
 }
 """One image per class, random features, one sweep of the training set."""
+
+METHOD = Method(
+  closed_form,
+  RECIPE,
+  'exact for linear and invertible features (Chen et al., NeurIPS 2024)',
+)

@@ -1,29 +1,32 @@
-r"""Dataset distillation as first proposed, and with soft labels.
+r"""DD: dataset distillation as first proposed (arXiv 1811.10959).
 
-`dd` (Wang et al., arXiv 1811.10959) learns the images and the step size of
-every step of plain gradient descent on them; the images of a step, their order
-and the step sizes are the product. `sldd` (Sucholutsky and Schonlau, arXiv
-1910.02551) learns the labels too, and may have fewer images than classes.
+The images and the step size of every step of plain gradient descent on them are
+learned,
+
+.. math::
+  \min_{S, \eta} L(\theta_T(S, \eta)), \quad
+  \theta_{t+1} = \theta_t - \eta_t \nabla_\theta l(\theta_t; S_{t \bmod m}) ;
+
+the images of a step, their order and the step sizes are the product.
 """
-
-import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dd_jax.checks import check_positive
+from dd_jax.checks import check_least, check_name, check_positive
 from dd_jax.data import sampling
-from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.losses import soft_cross_entropy
-from dd_jax.methods.bptt import averaged_gradient, check_settings, real_loss
+from dd_jax.methods.inner_loop import real_loss
+from dd_jax.methods.meta_gradient import averaged_gradient
+from dd_jax.methods.method import Method
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
 from dd_jax.training import Batch, Model, fresh_model, train_step
 from dd_jax.types import DistilledData, Key, LabeledData, Metrics, UserError
-from dd_jax.unroll import unroll
+from dd_jax.unroll import PLANS, unroll
 
 
 def dd(
@@ -60,7 +63,8 @@ def dd(
   Raises:
     UserError: a setting out of range.
   """
-  check_settings(plan, batches=batches, epochs=epochs, networks=networks)
+  check_name('plan', plan, PLANS)
+  check_least(1, batches=batches, epochs=epochs, networks=networks)
   check_positive(step_size=step_size)
 
   def loss(
@@ -73,10 +77,6 @@ def dd(
     value, metrics = real_loss(network, model.variables, batch)
     return value, {**metrics, 'step_size': jnp.mean(sizes)}
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.uniform(key, source, batch_size)
-
   def deliver(learned: Learned) -> DistilledData:
     seed = None if init_seed is None else jnp.int32(init_seed)
     return DistilledData(
@@ -88,7 +88,7 @@ def dd(
     parameterization,
     optimizer,
     loss,
-    sample=sample,
+    sample=sampling.each_step(sampling.uniform, batch_size),
     extra={'raw_step_size': np.full((epochs, batches), raw, np.float32)},
     extra_optimizer=optimizer,
     gradient=averaged_gradient(networks if init_seed is None else 1),
@@ -150,9 +150,6 @@ def train_in_order(
   return unroll(step, model, sizes.size, plan=plan)
 
 
-sldd = functools.partial(dd)
-"""The same factory; the labels are learned by its recipe's parameterization."""
-
 RECIPE = {
   'parameterization': {'labels': 'fixed', 'start': 'noise'},
   'network': {'name': 'lenet'},
@@ -163,5 +160,4 @@ RECIPE = {
 }
 """The settings for MNIST: 400 epochs of 59 batches (arXiv 1811.10959)."""
 
-SLDD_RECIPE = {**RECIPE, 'parameterization': {'start': 'noise'}}
-"""With labels learned (arXiv 1910.02551)."""
+METHOD = Method(dd, RECIPE, 'images and step sizes learned (arXiv 1811.10959)')

@@ -16,15 +16,16 @@ import optax
 
 from dd_jax.data import sampling
 from dd_jax.data.labels import LabelEncoding
-from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
 from dd_jax.losses import accuracy, label_margin, squared_error
+from dd_jax.methods.method import Method
 from dd_jax.methods.pooled import pooled
 from dd_jax.networks import Network, Outputs
 from dd_jax.parameterization.base import Parameterization
+from dd_jax.platform import Platform
 from dd_jax.training import chunked_features, map_chunks
-from dd_jax.types import Key, LabeledData, Metrics
+from dd_jax.types import LabeledData, Metrics
 
 _CENTRED = LabelEncoding('centred')
 
@@ -74,6 +75,7 @@ def frepo(
       support,
       batch.image,
       ridge,
+      network.runs_on,
     )
     error = jnp.mean(squared_error(prediction, _CENTRED.encode(batch.label)))
     gap = label_margin(support.label)
@@ -84,10 +86,6 @@ def frepo(
       'ridge_raised': raised,
     }
     return error + margin * gap, metrics
-
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.uniform(key, source, batch_size)
 
   members = pooled(
     network,
@@ -102,7 +100,7 @@ def frepo(
       parameterization,
       optimizer,
       loss,
-      sample=sample,
+      sample=sampling.each_step(sampling.uniform, batch_size),
       models=members.models,
       advance=members.advance,
     )
@@ -114,6 +112,7 @@ def feature_regression(
   support: LabeledData,
   image: jax.Array,
   ridge: Ridge,
+  platform: Platform,
 ) -> tuple[jax.Array, jax.Array]:
   """Ridge regression on network features; no gradient to `image`'s.
 
@@ -122,12 +121,13 @@ def feature_regression(
     support: support set.
     image: targets `[t, h, w, c]`, passed through in chunks.
     ridge: gives lambda.
+    platform: what this runs on.
 
   Returns:
     `(prediction [t, k], how often lambda was raised)`.
   """
   highest = jax.lax.Precision.HIGHEST
-  phi_s = chunked_features(network, support.image)
+  phi_s = chunked_features(network, support.image, platform)
   phi_t = jax.lax.stop_gradient(
     map_chunks(lambda image: network(image).features, image)
   )
@@ -165,3 +165,9 @@ RECIPE = {
   },
 }
 """The published settings (arXiv 2206.00719)."""
+
+METHOD = Method(
+  frepo,
+  RECIPE,
+  'neural feature regression with pooling (arXiv 2206.00719)',
+)

@@ -11,9 +11,9 @@ import jax
 import optax
 
 from dd_jax.data import sampling
-from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
+from dd_jax.methods.method import Method
 from dd_jax.methods.regression import (
   SCALE_RATE,
   learned_scale,
@@ -23,7 +23,6 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.types import (
   Augment,
   Kernel,
-  Key,
   LabeledData,
   Metrics,
 )
@@ -73,15 +72,11 @@ def kip(
     value, metrics = regression_loss(learned.extra, prediction, batch.label)
     return value, {**metrics, 'ridge_raised': raised}
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.class_balanced(key, source, batch_size)
-
   return from_loss(
     parameterization,
     optimizer,
     objective,
-    sample=sample,
+    sample=sampling.each_step(sampling.class_balanced, batch_size),
     extra=learned_scale(loss, _FIRST_SCALE),
     extra_optimizer=optax.adabelief(SCALE_RATE),
   )
@@ -96,3 +91,5 @@ RECIPE = {
   'evaluation': {'protocol': 'krr-ntk'},
 }
 """KIP's settings for fully connected kernels (arXiv 2011.00050)."""
+
+METHOD = Method(kip, RECIPE, 'kernel inducing points (arXiv 2011.00050)')

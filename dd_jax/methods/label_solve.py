@@ -14,6 +14,7 @@ from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State, factors, fresh_buffers
 from dd_jax.kernels.ridge import Ridge, predict, solve
 from dd_jax.losses import squared_error
+from dd_jax.methods.method import Method
 from dd_jax.methods.regression import CENTRED
 from dd_jax.parameterization.base import DERIVED, Parameterization
 from dd_jax.types import (
@@ -148,3 +149,9 @@ RECIPE = {
   'evaluation': {'protocol': 'krr-ntk'},
 }
 """Real images; one sweep of the training set."""
+
+METHOD = Method(
+  label_solve,
+  RECIPE,
+  'real images, labels solved in closed form (arXiv 2011.00050)',
+)

@@ -21,9 +21,9 @@ import optax
 
 from dd_jax.checks import check_least
 from dd_jax.data import sampling
-from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
+from dd_jax.methods.method import Method
 from dd_jax.methods.regression import (
   SCALE_RATE,
   learned_scale,
@@ -35,7 +35,6 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.training import map_chunks
 from dd_jax.types import (
   DistilledData,
-  Key,
   LabeledData,
   Metrics,
   PyTree,
@@ -105,15 +104,11 @@ def rfad(
     value, metrics = regression_loss(learned.extra, prediction, batch.label)
     return value, {**metrics, 'ridge_raised': raised}
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.uniform(key, source, batch_size)
-
   return from_loss(
     parameterization,
     optimizer,
     objective,
-    sample=sample,
+    sample=sampling.each_step(sampling.uniform, batch_size),
     extra=extra,
     extra_optimizer=optax.partition(
       {name: optax.adabelief(rate) for name, rate in rates.items()},
@@ -197,3 +192,5 @@ RECIPE = {
   },
 }
 """The published settings (arXiv 2210.12067); scored by the exact kernel."""
+
+METHOD = Method(rfad, RECIPE, 'random feature approximation (arXiv 2210.12067)')

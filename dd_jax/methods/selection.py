@@ -3,6 +3,7 @@
 The same artefact and the same scores as any method; `update` is the identity.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -10,16 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from dd_jax.data import sampling
+from dd_jax.data.by_class import check_counts, class_members, take_images
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State
-from dd_jax.parameterization.starts import (
-  check_counts,
-  class_members,
-  kmeans_indices,
-  real_indices,
-  take_images,
-)
+from dd_jax.methods.method import Method
+from dd_jax.parameterization.starts import kmeans_indices, real_indices
 from dd_jax.types import DistilledData, Key, LabeledData, Metrics, PyTree
 
 Features = Callable[[jax.Array], jax.Array]
@@ -145,3 +142,13 @@ RECIPE = {
   'evaluation': {'protocol': 'dc', 'features': 'network'},
 }
 """Nothing is learned."""
+
+METHODS = {
+  name: Method(
+    functools.partial(selection, select),
+    RECIPE,
+    f'{name} selection of real images (baseline)',
+  )
+  for name, select in SELECTIONS.items()
+}
+"""By name."""

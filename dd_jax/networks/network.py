@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from dd_jax.platform import Platform, here
 from dd_jax.types import Key, PyTree
 
 
@@ -33,10 +34,17 @@ class Network(NamedTuple):
       'batch_stats'.
     apply: `(variables, image [n, h, w, c], train=False) -> (Outputs,
       variables)`; the returned variables carry new statistics when training.
+    platform: what it is to run on; by default what JAX's default devices are.
   """
 
   init: Callable[[Key], PyTree]
   apply: Callable[..., tuple[Outputs, PyTree]]
+  platform: Platform | None = None
+
+  @property
+  def runs_on(self) -> Platform:
+    """The platform that was named, or that at hand."""
+    return self.platform or here()
 
 
 def from_flax(module: nn.Module, image_shape: tuple[int, int, int]) -> Network:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from dd_jax.parameterization.base import Adversary, Parameterization
-from dd_jax.parameterization.few import few
 from dd_jax.parameterization.frequency import frequency
 from dd_jax.parameterization.generator import generator
 from dd_jax.parameterization.hallucinator import hallucinator
 from dd_jax.parameterization.labels import starting_labels
 from dd_jax.parameterization.latent import Decoder, frozen, latent, linear
+from dd_jax.parameterization.less_than_one_shot import less_than_one_shot
 from dd_jax.parameterization.memory import memory
 from dd_jax.parameterization.multi_formation import formation, multi_formation
 from dd_jax.parameterization.pixels import pixels
@@ -16,7 +16,7 @@ from dd_jax.parameterization.starts import STARTS, Start, from_distilled
 
 PARAMETERIZATIONS: dict[str, Callable[..., Parameterization]] = {
   'pixels': pixels,
-  'few': few,
+  'few': less_than_one_shot,
   'multi_formation': multi_formation,
   'memory': memory,
   'hallucinator': hallucinator,
@@ -33,7 +33,6 @@ __all__ = [
   'Decoder',
   'Parameterization',
   'Start',
-  'few',
   'formation',
   'frequency',
   'from_distilled',
@@ -41,6 +40,7 @@ __all__ = [
   'generator',
   'hallucinator',
   'latent',
+  'less_than_one_shot',
   'linear',
   'memory',
   'multi_formation',

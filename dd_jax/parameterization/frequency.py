@@ -9,18 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dd_jax.data.by_class import check_counts, class_members, take_images
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.labels import Images, labelled, make_labels
-from dd_jax.parameterization.starts import (
-  Start,
-  check_counts,
-  class_members,
-  plenty,
-  real,
-  take_images,
-)
+from dd_jax.parameterization.labels import Images, Stored, make_labels
+from dd_jax.parameterization.starts import Start, real, with_repeats
 from dd_jax.parameterization.storage import budget_of
 from dd_jax.types import Key, PyTree, UserError
 
@@ -69,10 +63,8 @@ def frequency(
   )
   per_class = room.per_class
 
-  def init(
-    key: Key, source: Source
-  ) -> tuple[dict[str, PyTree], dict[str, PyTree]]:
-    image = plenty(start)(key, source, per_class)
+  def init(key: Key, source: Source) -> Stored:
+    image = with_repeats(start)(key, source, per_class)
     full = transform(image).reshape(num_classes, per_class, h * w, c)
     if not masked:
       return {'coefficient': full}, {}
@@ -87,8 +79,7 @@ def frequency(
       full = jax.vmap(_spread)(full, mask)
     return inverse_transform(full.reshape(-1, h, w, c))
 
-  made = labelled(Images(init, decode), num_classes, per_class, target)
-  return made._replace(note=room.note)
+  return room.filled(Images(init, decode))
 
 
 def _spread(coefficient: jax.Array, mask: jax.Array) -> jax.Array:

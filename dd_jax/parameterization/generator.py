@@ -15,7 +15,7 @@ from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.networks.layers import Conv, Dense
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.labels import Images, labelled, make_labels
+from dd_jax.parameterization.labels import Images, Stored, make_labels
 from dd_jax.parameterization.resize import resize
 from dd_jax.parameterization.storage import budget_of
 from dd_jax.types import Key, PyTree
@@ -87,9 +87,7 @@ def generator(
   )
   per_class = room.per_class
 
-  def init(
-    key: Key, source: Source
-  ) -> tuple[dict[str, PyTree], dict[str, PyTree]]:
+  def init(key: Key, source: Source) -> Stored:
     del source
     k_weights, k_code = jax.random.split(key)
     shape = (num_classes * per_class, size)
@@ -106,5 +104,4 @@ def generator(
     image: Any = module.apply({'params': params['weights']}, joined)
     return image
 
-  made = labelled(Images(init, decode), num_classes, per_class, target)
-  return made._replace(note=room.note)
+  return room.filled(Images(init, decode))

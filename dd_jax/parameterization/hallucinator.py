@@ -20,10 +20,10 @@ from dd_jax.networks import Network
 from dd_jax.networks.convolution import conv3x3
 from dd_jax.parameterization.adversary import adversary_of
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.labels import labelled, make_labels
+from dd_jax.parameterization.labels import make_labels
 from dd_jax.parameterization.pixels import images_of
 from dd_jax.parameterization.resize import resize
-from dd_jax.parameterization.starts import Start, plenty, real
+from dd_jax.parameterization.starts import Start, real, with_repeats
 from dd_jax.parameterization.storage import budget_of
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
@@ -86,9 +86,9 @@ def hallucinator(
     each=base[0] * base[1] * base[2],
     what=f'{hallucinators} hallucinators',
   )
-  per_class = room.per_class
-  images = images_of(_shrunk(plenty(start), base), per_class)
-  stored = labelled(images, num_classes, per_class, target)
+  stored = room.filled(
+    images_of(_shrunk(with_repeats(start), base), room.per_class)
+  )
 
   def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
     k_base, k_style = jax.random.split(key)
@@ -110,9 +110,7 @@ def hallucinator(
         f'club={club}: needs a network to judge 2 or more hallucinators'
       )
     adversary = adversary_of(network, num_classes, hallucinators, club)
-  return stored._replace(
-    init=init, decode=decode, note=room.note, adversary=adversary
-  )
+  return stored._replace(init=init, decode=decode, adversary=adversary)
 
 
 def redraw(base: jax.Array, style: PyTree) -> jax.Array:

@@ -1,7 +1,7 @@
 """Labels of a support set: fixed, or learned in one of four ways."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -123,6 +123,10 @@ def starting_labels(
   return parameterization._replace(init=init)
 
 
+Stored: TypeAlias = tuple[dict[str, PyTree], dict[str, PyTree]]
+"""`(params, constants)`."""
+
+
 class Images(NamedTuple):
   """A parameterization of images alone.
 
@@ -131,7 +135,7 @@ class Images(NamedTuple):
     decode: `(params, constants) -> image [k * per_class, h, w, c]`.
   """
 
-  init: Callable[[Key, Source], tuple[dict[str, PyTree], dict[str, PyTree]]]
+  init: Callable[[Key, Source], Stored]
   decode: Callable[[PyTree, PyTree], jax.Array]
 
 

@@ -13,17 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from dd_jax.data.by_class import numpy_generator, take_images
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.labels import Images, labelled, make_labels
-from dd_jax.parameterization.starts import (
-  Start,
-  generator,
-  plenty,
-  real,
-  take_images,
-)
+from dd_jax.parameterization.labels import Images, Stored, make_labels
+from dd_jax.parameterization.starts import Start, real, with_repeats
 from dd_jax.parameterization.storage import budget_of
 from dd_jax.types import Key, PyTree, UserError
 
@@ -94,7 +89,7 @@ def linear(image_shape: tuple[int, int, int], size: int) -> Decoder:
 
 def _principal(key: Key, source: Source, size: int) -> PyTree:
   count = min(len(source), _EXAMPLES)
-  chosen = generator(key).choice(len(source), count, replace=False)
+  chosen = numpy_generator(key).choice(len(source), count, replace=False)
   x = np.asarray(take_images(source, chosen), np.float32).reshape(count, -1)
   mean = x.mean(0)
   components = np.zeros((size, x.shape[1]), np.float32)
@@ -148,24 +143,21 @@ def latent(
   )
   per_class = room.per_class
 
-  def init(
-    key: Key, source: Source
-  ) -> tuple[dict[str, PyTree], dict[str, PyTree]]:
+  def init(key: Key, source: Source) -> Stored:
     k_fit, k_code = jax.random.split(key)
     variables = fixed.fit(k_fit, source)
     if fixed.encode is None:
       shape = (num_classes * per_class, *fixed.code_shape)
       code = jax.random.normal(k_code, shape)
     else:
-      image = plenty(start)(k_code, source, per_class)
+      image = with_repeats(start)(k_code, source, per_class)
       code = fixed.encode(variables, image)
     return {'code': code}, {'decoder': variables}
 
   def decode(params: PyTree, constants: PyTree) -> jax.Array:
     return fixed.apply(constants['decoder'], params['code'])
 
-  made = labelled(Images(init, decode), num_classes, per_class, target)
-  return made._replace(note=room.note)
+  return room.filled(Images(init, decode))
 
 
 def _numbers(variables: PyTree) -> int:

@@ -18,9 +18,9 @@ from dd_jax.checks import check_least, check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.parameterization.labels import Images, labelled, make_labels
+from dd_jax.parameterization.labels import Images, Stored, make_labels
 from dd_jax.parameterization.resize import resize
-from dd_jax.parameterization.starts import Start, plenty, real
+from dd_jax.parameterization.starts import Start, real, with_repeats
 from dd_jax.parameterization.storage import budget_of
 from dd_jax.types import Key, PyTree
 
@@ -70,12 +70,10 @@ def memory(
   )
   per_class = room.per_class
 
-  def init(
-    key: Key, source: Source
-  ) -> tuple[dict[str, PyTree], dict[str, PyTree]]:
+  def init(key: Key, source: Source) -> Stored:
     if first == 'xavier':
       return _xavier(key, shape, num_classes * per_class), {}
-    image = plenty(start)(key, source, per_class)
+    image = with_repeats(start)(key, source, per_class)
     return _svd(resize(image, *shape[1:3]), bases), {}
 
   def decode(params: PyTree, constants: PyTree) -> jax.Array:
@@ -85,8 +83,7 @@ def memory(
     mixed = jnp.matmul(params['address'], large, precision=_HIGHEST)
     return mixed.reshape(-1, h, w, c)
 
-  made = labelled(Images(init, decode), num_classes, per_class, target)
-  return made._replace(note=room.note)
+  return room.filled(Images(init, decode))
 
 
 def _xavier(

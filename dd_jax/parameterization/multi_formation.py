@@ -14,7 +14,7 @@ from dd_jax.parameterization.base import Parameterization
 from dd_jax.parameterization.labels import labelled, make_labels
 from dd_jax.parameterization.pixels import images_of
 from dd_jax.parameterization.resize import resize
-from dd_jax.parameterization.starts import Start, plenty, real
+from dd_jax.parameterization.starts import Start, real, with_repeats
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 
@@ -56,7 +56,7 @@ def multi_formation(
     )
   target = make_labels(labels, label_rule, encoding)
   check_least(1, ipc=ipc)
-  images = images_of(mosaic(plenty(start), factor), ipc)
+  images = images_of(mosaic(with_repeats(start), factor), ipc)
   stored = labelled(images, num_classes, ipc, target)
   return formation(stored, factor)._replace(note=_note(image_shape, factor))
 

@@ -1,16 +1,23 @@
-"""What a support set starts from: `(key, source, ipc) -> [k * ipc, h, w, c]`.
+"""Starts: how the images of a support set are initialised.
 
-Class-major, in model space. Read on the host, once.
+A `Start` is `(key, source, ipc) -> [k * ipc, h, w, c]`, class-major, in model
+space; what it reads of the source it reads on the host, once.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.cluster import KMeans
 
-from dd_jax.checks import check_least
+from dd_jax.data.by_class import (
+  check_counts,
+  class_members,
+  numpy_generator,
+  take_images,
+)
 from dd_jax.data.source import Source
 from dd_jax.kernels.feature_map import (
   add_equations,
@@ -20,7 +27,8 @@ from dd_jax.kernels.feature_map import (
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.types import DistilledData, Key, UserError
 
-Start = Callable[[Key, Source, int], jax.Array]
+Start: TypeAlias = Callable[[Key, Source, int], jax.Array]
+"""`(key, source, ipc) -> image [k * ipc, h, w, c]`."""
 
 _KMEANS_EXAMPLES = 5000
 _TAKE = 1024
@@ -39,7 +47,7 @@ def real_indices(key: Key, source: Source, ipc: int) -> np.ndarray:
     UserError: if a class has fewer.
   """
   check_counts(source, ipc)
-  rng = generator(key)
+  rng = numpy_generator(key)
   return np.stack(
     [
       rng.choice(members, ipc, replace=False)
@@ -99,7 +107,7 @@ def kmeans_indices(
     UserError: if a class has fewer than `ipc` examples.
   """
   check_counts(source, ipc)
-  rng = generator(key)
+  rng = numpy_generator(key)
   chosen = []
   for members in class_members(source):
     if len(members) > _KMEANS_EXAMPLES:
@@ -125,7 +133,7 @@ def _nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
   return np.array(rows)
 
 
-def plenty(start: Start) -> Start:
+def with_repeats(start: Start) -> Start:
   """`start` for factorised sets, which may want more images than there are.
 
   Where the smallest class has fewer, its images come again, each time with a
@@ -198,34 +206,3 @@ STARTS: dict[str, Start] = {
   'closed_form': closed_form,
 }
 """By name."""
-
-
-def generator(key: Key) -> np.random.Generator:
-  """A NumPy generator seeded by a JAX key, for work on the host."""
-  return np.random.default_rng(np.asarray(jax.random.key_data(key)))
-
-
-def class_members(source: Source) -> list[np.ndarray]:
-  """Indices of each class's examples."""
-  table, count = np.asarray(source.class_table), np.asarray(source.class_count)
-  return [row[:n] for row, n in zip(table, count, strict=True)]
-
-
-def take_images(source: Source, indices: np.ndarray) -> jax.Array:
-  """Images of `indices [m]`, read in chunks: `[m, h, w, c]`."""
-  parts = [
-    source.take(jnp.asarray(indices[i : i + _TAKE])).image
-    for i in range(0, len(indices), _TAKE)
-  ]
-  return jnp.concatenate(parts)
-
-
-def check_counts(source: Source, ipc: int) -> None:
-  """Refuses a class with fewer examples than are asked for."""
-  count = np.asarray(source.class_count)
-  check_least(1, ipc=ipc)
-  if count.min() < ipc:
-    raise UserError(
-      f'ipc={ipc}: class {int(count.argmin())} has only {int(count.min())} '
-      f'training examples; allowed are 1 to {int(count.min())}'
-    )

@@ -9,7 +9,8 @@ import math
 from typing import NamedTuple
 
 from dd_jax.checks import check_least
-from dd_jax.parameterization.labels import Labels
+from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.labels import Images, Labels, labelled
 from dd_jax.types import UserError
 
 
@@ -18,11 +19,20 @@ class Room(NamedTuple):
 
   Attributes:
     per_class: images (or bases) of each class.
+    num_classes: `k`.
+    labels: of the images.
     note: says so where that is more than the budget; or ''.
   """
 
   per_class: int
+  num_classes: int
+  labels: Labels
   note: str
+
+  def filled(self, images: Images) -> Parameterization:
+    """So many images of every class, each with a label of its own."""
+    made = labelled(images, self.num_classes, self.per_class, self.labels)
+    return made._replace(note=self.note)
 
 
 class Budget(NamedTuple):
@@ -30,13 +40,13 @@ class Budget(NamedTuple):
 
   Attributes:
     numbers: in all, of four bytes each.
-    label: of which for one image's label.
+    labels: how they are stored, which counts.
     num_classes: `k`.
     ipc: the plain images per class that it equals.
   """
 
   numbers: int
-  label: int
+  labels: Labels
   num_classes: int
   ipc: int
 
@@ -52,7 +62,8 @@ class Budget(NamedTuple):
     Raises:
       UserError: there is no room for one image of every class.
     """
-    row = self.num_classes * (each + self.label)
+    label = self.labels.numbers(self.num_classes)
+    row = self.num_classes * (each + label)
     fit = (self.numbers - shared) // row
     if given < 0 or (fit < 1 and not given):
       raise UserError(
@@ -66,7 +77,12 @@ class Budget(NamedTuple):
       f'the set stores as much as {plain:.3g} plain images per class, more '
       f'than ipc={self.ipc}'
     )
-    return Room(given or fit, note if stored > self.numbers else '')
+    return Room(
+      given or fit,
+      self.num_classes,
+      self.labels,
+      note if stored > self.numbers else '',
+    )
 
 
 def budget_of(
@@ -80,4 +96,4 @@ def budget_of(
   check_least(1, ipc=ipc)
   label = labels.numbers(num_classes)
   numbers = num_classes * ipc * (math.prod(image_shape) + label)
-  return Budget(numbers, label, num_classes, ipc)
+  return Budget(numbers, labels, num_classes, ipc)

@@ -1,13 +1,12 @@
 """The page that shows a run: one file, no scripts, nothing from a network."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dd_jax.report import curves, formats, gallery, scores
+from dd_jax.report import curves, facts, formats, gallery, scores
 from dd_jax.report.markup import Markup, definitions, element, join
 from dd_jax.report.style import SHEET
 
@@ -37,7 +36,7 @@ class Report(NamedTuple):
 
 def render(report: Report) -> str:
   """Returns the page as HTML."""
-  title = _title(report.result)
+  title = facts.title(report.result)
   body = element(
     'main',
     {},
@@ -96,37 +95,13 @@ def _section(title: str, lead: object, *content: Markup) -> Markup:
   return element('section', {}, element('h2', {}, title), *said, *filled)
 
 
-def _title(result: Mapping[str, Any]) -> str:
-  method = formats.title(result.get('method', 'A method'))
-  return f'{method} on {formats.title(_dataset(result))}'
-
-
-def _dataset(result: Mapping[str, Any]) -> object:
-  given = result.get('dataset', 'a data set')
-  return given.get('name') if isinstance(given, Mapping) else given
-
-
-def _provenance(result: Mapping[str, Any]) -> Mapping[str, Any]:
-  for name in ('data', 'dataset'):
-    if isinstance(result.get(name), Mapping):
-      return result[name]
-  return {}
-
-
-def _train_count(result: Mapping[str, Any]) -> int | None:
-  counts = _provenance(result).get('counts')
-  given = counts.get('train') if isinstance(counts, Mapping) else None
-  found = formats.number(given)
-  return None if found is None else int(found)
-
-
 def _header(report: Report) -> Markup:
   result = report.result
   return element(
     'header',
     {},
     element('p', {'class': 'eyebrow'}, 'Dataset distillation'),
-    element('h1', {}, _title(result)),
+    element('h1', {}, facts.title(result)),
     element('p', {'class': 'subtitle'}, _subtitle(report)),
     element('div', {'class': 'hero'}, _headline(result), _facts(report)),
   )
@@ -134,24 +109,14 @@ def _header(report: Report) -> Markup:
 
 def _subtitle(report: Report) -> str:
   n, each = len(report.images.image), report.result.get('images_per_class')
-  train = _train_count(report.result)
+  train = facts.train_count(report.result)
   place = f' in place of {train:,}' if train else ''
   per_class = f', {each} per class' if each is not None else ''
-  if _factorised(report.result):
-    per_class = f', decoded from the storage of {_plain(report.result)}'
+  if facts.factorised(report.result):
+    per_class = (
+      f', decoded from the storage of {facts.plain_images(report.result)}'
+    )
   return f'{n:,} distilled images{place}{per_class}'
-
-
-def _factorised(result: Mapping[str, Any]) -> bool:
-  """Whether images are decoded from something other than themselves."""
-  part = _mapping(_mapping(result.get('config')).get('parameterization'))
-  return part.get('name', 'pixels') != 'pixels'
-
-
-def _plain(result: Mapping[str, Any]) -> str | None:
-  """How many images, stored as they are, would take the same room."""
-  count = formats.number(result.get('stored_images_per_class'))
-  return None if count is None else f'{count:.3g} per class'
 
 
 def _headline(result: Mapping[str, Any]) -> Markup:
@@ -169,29 +134,23 @@ def _headline(result: Mapping[str, Any]) -> Markup:
       'p',
       {},
       'test accuracy under the ',
-      element('code', {}, _protocol(result)),
+      element('code', {}, facts.protocol(result)),
       f' protocol{runs}',
     ),
   )
 
 
-def _protocol(result: Mapping[str, Any]) -> str:
-  inner = result.get('test_accuracy')
-  own = inner.get('protocol') if isinstance(inner, Mapping) else None
-  return str(own or result.get('protocol') or 'unnamed')
-
-
 def _facts(report: Report) -> Markup:
   result = report.result
-  seconds = _mapping(result.get('seconds'))
+  seconds = facts.mapping(result.get('seconds'))
   return definitions(
     [
-      ('Against random', _lead(result, 'random')),
+      ('Against random', facts.lead(result, 'random')),
       ('Stored', formats.size(result.get('stored_bytes'))),
       (
         'Decoded images',
         formats.count(result.get('decoded_images'))
-        if _factorised(result)
+        if facts.factorised(result)
         else None,
       ),
       ('Compression', _compression(report)),
@@ -200,27 +159,9 @@ def _facts(report: Report) -> Markup:
   )
 
 
-def _lead(result: Mapping[str, Any], baseline: str) -> str | None:
-  own = scores.read('', result.get('test_accuracy'))
-  other = scores.read('', _comparable(result).get(baseline))
-  if own is None or other is None:
-    return None
-  return f'{formats.signed(own.mean - other.mean)} points'
-
-
-def _comparable(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-  """Returns the baselines; a score under another protocol is no comparison."""
-  protocol = _protocol(result)
-  return {
-    str(name): entry
-    for name, entry in _mapping(result.get('baselines')).items()
-    if _mapping(entry).get('protocol', protocol) == protocol
-  }
-
-
 def _compression(report: Report) -> str | None:
   stored = formats.number(report.result.get('stored_floats'))
-  train = _train_count(report.result)
+  train = facts.train_count(report.result)
   if not stored or not train:
     return None
   pixels = int(np.prod(report.images.image.shape[1:]))
@@ -236,29 +177,24 @@ def _notes(result: Mapping[str, Any]) -> Markup:
 
 
 def _scores(result: Mapping[str, Any]) -> Markup:
-  protocol = _protocol(result)
+  protocol = facts.protocol(result)
   name = formats.title(result.get('method', 'This set'))
   found = [scores.read(name, result.get('test_accuracy'), own=True)]
   found += [
     scores.read(formats.title(key), entry)
-    for key, entry in _comparable(result).items()
+    for key, entry in facts.comparable(result).items()
   ]
   rows = [score for score in found if score is not None]
   shown = scores.comparison(rows, protocol) if rows else Markup('')
-  return _section('Scores', _selection(result), shown, _others(result))
-
-
-def _selection(result: Mapping[str, Any]) -> str:
-  rule = result.get('selection')
-  return f'How the returned set was chosen: {rule}.' if rule else ''
+  return _section('Scores', facts.selection(result), shown, _others(result))
 
 
 def _others(result: Mapping[str, Any]) -> Markup:
   rows = []
-  for key, entry in _mapping(result.get('other_scores')).items():
+  for key, entry in facts.mapping(result.get('other_scores')).items():
     score = scores.read(str(key), entry)
     if score is not None:
-      rows.append((str(_mapping(entry).get('protocol', key)), score))
+      rows.append((str(facts.mapping(entry).get('protocol', key)), score))
   return scores.others(rows) if rows else Markup('')
 
 
@@ -291,7 +227,7 @@ def _cost(report: Report) -> Markup:
     [
       ('Stored numbers', formats.count(result.get('stored_floats'))),
       ('Stored bytes', formats.size(result.get('stored_bytes'))),
-      ('As plain images', _plain(result)),
+      ('As plain images', facts.plain_images(result)),
       ('Decoded images', formats.count(result.get('decoded_images'))),
       ('Compression', _compression(report)),
     ]
@@ -313,7 +249,7 @@ def _part(title: str, *content: Markup) -> Markup:
 
 
 def _time(result: Mapping[str, Any]) -> Markup:
-  spent = _mapping(result.get('seconds'))
+  spent = facts.mapping(result.get('seconds'))
   rows: list[tuple[object, object]] = [
     (join(_swatch(name), name.capitalize()), formats.duration(value))
     for name, value in spent.items()
@@ -323,7 +259,7 @@ def _time(result: Mapping[str, Any]) -> Markup:
 
 
 def _time_bar(result: Mapping[str, Any]) -> Markup:
-  spent = _mapping(result.get('seconds')).items()
+  spent = facts.mapping(result.get('seconds')).items()
   known = [(name, formats.number(value)) for name, value in spent]
   parts = [
     element('span', {'class': name, 'style': f'flex:{value:.4f}'})
@@ -338,17 +274,17 @@ def _swatch(name: str) -> Markup:
 
 
 def _data(result: Mapping[str, Any]) -> Markup:
-  found = _provenance(result)
+  found = facts.provenance(result)
   counts = found.get('counts')
-  splits = _mapping(counts).items()
+  splits = facts.mapping(counts).items()
   rows: list[tuple[str, object]] = [
-    ('Name', found.get('name', _dataset(result))),
+    ('Name', found.get('name', facts.dataset(result))),
     *((f'{str(k).capitalize()} images', formats.count(v)) for k, v in splits),
     ('SHA-256', _hash(found.get('sha256'))),
   ]
   given = result.get('preprocessing')
   steps = definitions(
-    [(str(k), _value(v)) for k, v in given.items()]
+    [(str(k), facts.text(v)) for k, v in given.items()]
     if isinstance(given, Mapping)
     else [('Recipe', given)]
   )
@@ -360,9 +296,9 @@ def _data(result: Mapping[str, Any]) -> Markup:
 
 def _reproduce(result: Mapping[str, Any]) -> Markup:
   command = result.get('command')
-  versions = _mapping(result.get('versions')).items()
-  rows: list[tuple[str, object]] = [('Seed', _value(result.get('seed')))]
-  rows += [(str(name), _value(value)) for name, value in versions]
+  versions = facts.mapping(result.get('versions')).items()
+  rows: list[tuple[str, object]] = [('Seed', facts.text(result.get('seed')))]
+  rows += [(str(name), facts.text(value)) for name, value in versions]
   return _section(
     'Reproduce',
     'One click selects the whole command.' if command else '',
@@ -373,8 +309,8 @@ def _reproduce(result: Mapping[str, Any]) -> Markup:
 
 
 def _config(config: object) -> Markup:
-  flat = _flatten('config', config) if isinstance(config, Mapping) else []
-  rows: list[tuple[str, object]] = [(k, _code(_value(v))) for k, v in flat]
+  flat = facts.flat('config', config) if isinstance(config, Mapping) else []
+  rows: list[tuple[str, object]] = [(k, _code(facts.text(v))) for k, v in flat]
   example = element('code', {}, '--config.FIELD=VALUE')
   hint = join(' · set one by ', example)
   return _folded('Resolved config', hint, definitions(rows))
@@ -385,23 +321,6 @@ def _folded(title: str, hint: object, content: Markup) -> Markup:
     return content
   summary = element('summary', {}, title, element('span', {}, hint))
   return element('details', {}, summary, content)
-
-
-def _flatten(prefix: str, value: object) -> list[tuple[str, object]]:
-  if not isinstance(value, Mapping) or not value:
-    return [(prefix, value)]
-  found = []
-  for key, inner in value.items():
-    found += _flatten(f'{prefix}.{key}', inner)
-  return found
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-  return value if isinstance(value, Mapping) else {}
-
-
-def _value(value: object) -> str:
-  return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _code(value: object) -> Markup:

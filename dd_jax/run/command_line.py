@@ -12,8 +12,8 @@ import jax
 from absl import app, flags, logging
 
 from dd_jax.run import settings
-from dd_jax.run.driver import Interrupted
 from dd_jax.run.interrupt import Signals, Stop
+from dd_jax.run.result import Interrupted
 from dd_jax.types import UserError
 
 

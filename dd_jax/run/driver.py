@@ -1,13 +1,12 @@
 """The outer loop, the only one: compiled chunks, validation, checkpoints.
 
-A chunk of outer steps is one call of one program: a `fori_loop` whose trip
-count is traced, so that every chunk length runs the same code and gives the
-same bits. The state is donated; metrics come back once a call.
+A chunk of outer steps is one call of one program (`chunk.py`), of about a
+second, whose state is donated; in between, signals, checkpoints and validation
+have their turn.
 """
 
 import contextlib
 import functools
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -18,104 +17,21 @@ import numpy as np
 
 from dd_jax.distiller import Distiller
 from dd_jax.run.checkpoint import Checkpointer
-from dd_jax.run.feed import Feed, Placement, open_feed
+from dd_jax.run.chunk import ROWS, finite_leaves, run_chunk
+from dd_jax.run.input_pipeline import InputPipeline, input_pipeline
 from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
+from dd_jax.run.placement import Placement
+from dd_jax.run.result import Diverged, Interrupted, Result, Validation
 from dd_jax.run.writers import Writer
-from dd_jax.types import DistilledData, Key, PyTree, UserError
+from dd_jax.types import DistilledData, PyTree, UserError
 
-_ROWS = 1024  # the most steps of one call: the length of its metrics buffer
+__all__ = ['Diverged', 'Interrupted', 'Result', 'Validation', 'distill']
+
 _CALL_SECONDS = 1.0  # how long a call should take: signals wait for its end
 _SLOW_SECONDS = 2.0  # a validation longer than this gets a checkpoint before it
 
 Rows: TypeAlias = dict[str, np.ndarray]
 """Metrics of consecutive steps, each `[n]`."""
-
-
-class Validation(NamedTuple):
-  """How the state that is returned is chosen.
-
-  Attributes:
-    score: `(key, data) -> accuracy in [0, 1]` on held-out training examples;
-      gets the same key each time. Not compiled by the driver.
-    every: outer steps between two validations; there is one at the end too.
-    name: what the score is, for the report's sentence.
-  """
-
-  score: Callable[[Key, DistilledData], jax.Array]
-  every: int
-  name: str = 'validation accuracy'
-
-
-class Result(NamedTuple):
-  """How a run ended.
-
-  Attributes:
-    data: the best by validation, or the last where there is none.
-    start: what `init` made, before the first step.
-    state: the last.
-    step: finished outer steps.
-    selection: how `data` was chosen, for the report.
-    best_step: the step of `data`.
-    best_score: its validation score in [0, 1], or None.
-    metrics: of the last step that this call ran; empty if it ran none.
-    seconds: `init`, `compile`, `distil`, `validate`, `checkpoint`, summed over
-      resumed runs.
-    notes: one line each: what a reader of the result must know.
-  """
-
-  data: DistilledData
-  start: DistilledData
-  state: PyTree
-  step: int
-  selection: str
-  best_step: int
-  best_score: float | None
-  metrics: dict[str, float]
-  seconds: dict[str, float]
-  notes: tuple[str, ...]
-
-
-class Interrupted(Exception):
-  """SIGINT or SIGTERM stopped the run; where it can, it left a checkpoint.
-
-  A binary prints it and leaves with `exit_status`, by `os._exit`: a compilation
-  may still be running in a thread, and `sys.exit` would wait for it.
-
-  Attributes:
-    step: finished outer steps.
-    signum: the signal.
-  """
-
-  def __init__(self, step: int, signum: int) -> None:
-    self.step = step
-    self.signum = signum
-    name = signal.Signals(signum).name
-    super().__init__(f'{name} after step {step}; --resume continues')
-
-  @property
-  def exit_status(self) -> int:
-    """What a shell expects: 130 for SIGINT, 143 for SIGTERM."""
-    return 128 + self.signum
-
-
-class Diverged(UserError):
-  """The loss or the state is no longer finite.
-
-  Attributes:
-    step: the first bad step, from 1, or the last of the call that it lay in.
-  """
-
-  def __init__(self, what: str, step: int, checkpoint: int | None) -> None:
-    self.step = step
-    good = (
-      'there is no checkpoint'
-      if checkpoint is None
-      else f'the last good checkpoint is of step {checkpoint}'
-    )
-    super().__init__(
-      f'{what} step {step}, and {good}: lower the learning rate, or the '
-      'step size inside, or raise the ridge'
-    )
 
 
 def distill(
@@ -223,7 +139,7 @@ class _Run:
     self._signals = signals
     self._distilled = jax.jit(distiller.distilled)
     self._saved: _Saved | None = None
-    self._feed: Feed | None = None
+    self._input: InputPipeline | None = None
     self._program: Callable[..., Any] | None = None
     self._length = 1
     self._validation_seconds = float('inf')
@@ -249,9 +165,11 @@ class _Run:
       writer.begin(self.step)
     for text in messages:
       self._note(text, text)
-    self._start_finite = jax.device_get(jax.jit(_finite)(self._saved.state))
+    self._start_finite = jax.device_get(
+      jax.jit(finite_leaves)(self._saved.state)
+    )
     if self.step < self._num_steps:
-      self._feed = open_feed(
+      self._input = input_pipeline(
         self._distiller, source, self._step_key, self.step, self._placement
       )
       self._compile()
@@ -304,8 +222,8 @@ class _Run:
 
   def close(self) -> None:
     """Lets go of threads and files."""
-    if self._feed is not None:
-      self._feed.close()
+    if self._input is not None:
+      self._input.close()
     for writer in self._writers:
       writer.close()
 
@@ -332,9 +250,9 @@ class _Run:
     return restored.tree, restored.messages
 
   def _compile(self) -> None:
-    assert self._saved is not None and self._feed is not None
+    assert self._saved is not None and self._input is not None
     chunk = functools.partial(
-      _chunk, self._distiller.update, self._feed.draw, self._placement.split
+      run_chunk, self._distiller.update, self._input.draw, self._placement.split
     )
     jitted = jax.jit(chunk, donate_argnums=0, **self._placement.outputs())
     with self._timed('compile'):
@@ -342,7 +260,7 @@ class _Run:
         lowered = jitted.lower(
           self._saved.state,
           self._step_key,
-          self._feed.data(self.step),
+          self._input.data(self.step),
           np.int32(0),
           np.int32(0),
         )
@@ -351,14 +269,14 @@ class _Run:
       self._note(text, text)
 
   def _chunk(self) -> None:
-    assert self._saved and self._feed and self._program
+    assert self._saved and self._input and self._program
     count = min(self._length, self._boundary() - self.step)
     before = time.perf_counter()
     with self._timed('distil'):
       state, buffer, finite = self._program(
         self._saved.state,
         self._step_key,
-        self._feed.data(self.step),
+        self._input.data(self.step),
         np.int32(self.step),
         np.int32(count),
       )
@@ -371,8 +289,8 @@ class _Run:
 
   def _boundary(self) -> int:
     """The step that the next chunk must not go beyond."""
-    assert self._feed is not None
-    ends = [self._num_steps, self.step + _ROWS, self._feed.end(self.step)]
+    assert self._input is not None
+    ends = [self._num_steps, self.step + ROWS, self._input.end(self.step)]
     if self._validation is not None:
       every = self._validation.every
       ends.append((self.step // every + 1) * every)
@@ -455,47 +373,3 @@ class _Run:
       yield
     finally:
       self._seconds[what] += time.perf_counter() - before
-
-
-def _chunk(
-  update: Callable[..., Any],
-  draw: Callable[..., Any],
-  split: Callable[[PyTree], PyTree],
-  state: PyTree,
-  key: Key,
-  data: PyTree,
-  first: jax.Array,
-  count: jax.Array,
-) -> tuple[PyTree, dict[str, jax.Array], jax.Array]:
-  """Runs the outer steps `first` to `first + count - 1`.
-
-  Returns:
-    The state; every metric `[_ROWS]`, of which `count` are set; and for each
-    leaf of the state whether it is finite.
-  """
-  update = jax.jit(update)  # so that it is traced once, not twice
-
-  def one(t: jax.Array, state: PyTree) -> tuple[PyTree, PyTree]:
-    k_sample, k_update = jax.random.split(jax.random.fold_in(key, t))
-    return update(k_update, t, state, split(draw(k_sample, t, data)))
-
-  def body(i: jax.Array, carry: PyTree) -> PyTree:
-    state, buffer = carry
-    state, metrics = one(first + i, state)
-    return state, jax.tree.map(lambda b, m: b.at[i].set(m), buffer, metrics)
-
-  shapes = jax.eval_shape(one, first, state)[1]
-  buffer = jax.tree.map(lambda x: jnp.zeros((_ROWS,), x.dtype), shapes)
-  state, buffer = jax.lax.fori_loop(0, count, body, (state, buffer))
-  return state, buffer, _finite(state)
-
-
-def _finite(state: PyTree) -> jax.Array:
-  """For each leaf, whether all of it is finite: bool `[leaves]`."""
-  return jnp.array(
-    [
-      jnp.all(jnp.isfinite(x)) if jnp.issubdtype(x.dtype, jnp.inexact) else True
-      for x in jax.tree.leaves(state)
-    ],
-    bool,
-  )

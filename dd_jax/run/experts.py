@@ -20,7 +20,7 @@ from dd_jax.experts import (
   train_experts,
   with_experts,
 )
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.run.recipe import Config
 from dd_jax.run.writers import Writer
 from dd_jax.types import UserError
@@ -111,7 +111,7 @@ def train(
   if not missing:
     return
   data = prepared.train
-  setting = recipe.Setting(data.image_shape, data.num_classes)
+  setting = parts.Setting(data.image_shape, data.num_classes)
 
   def report(done: int, total: int) -> None:
     for writer in writers:
@@ -121,7 +121,7 @@ def train(
     writer.message(f'training {missing} experts, kept in {store.path}')
   key = jax.random.fold_in(jax.random.key(config['seed']), _STREAM)
   train_experts(
-    recipe.build_experts(config, setting),
+    parts.build_experts(config, setting),
     store,
     key,
     data,

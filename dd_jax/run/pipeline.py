@@ -20,16 +20,18 @@ from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
 from dd_jax.checks import check_name
+from dd_jax.data.by_class import check_counts
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
-from dd_jax.evaluation.protocols import Score
-from dd_jax.parameterization.starts import check_counts
-from dd_jax.run import driver, experts, recipe
+from dd_jax.evaluation.score import Score
+from dd_jax.platform import here
+from dd_jax.run import driver, experts, parts, recipe
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
+from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
@@ -92,12 +94,12 @@ def run(
 
   Raises:
     UserError: what the user gave is wrong, or the loss diverged.
-    driver.Interrupted: SIGINT or SIGTERM came.
+    Interrupted: SIGINT or SIGTERM came.
   """
   check(config)
   dataset = dataset or load_dataset(config)
   identity = {'config': _portable(config), 'data': dataset.provenance}
-  start = recipe.started_from(config)
+  start = parts.started_from(config)
   if start:  # its name alone, distilled.npz as a rule, would not tell
     identity['start'] = {'sha256': artifact.digest(start)}
   finished = workdir.finished(identity) if workdir else None
@@ -105,13 +107,14 @@ def run(
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   cache = Cache()
   prepared = prepare(dataset, config['preprocessing'], cache=cache)
-  scorer = Scorer(config, prepared, cache, mesh, start.data if start else None)
+  first = start.data if start else None
+  scorer = Scorer(config, prepared, cache, mesh, first, here())
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:
     workdir.claim(identity)
     checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
-  notes = recipe.notes(config, scorer.setting)
+  notes = parts.notes(config, scorer.setting)
   for writer, note in itertools.product(writers, notes):
     writer.message(note)
   source, taught = _source(config, prepared, cache, writers, mesh)
@@ -165,7 +168,7 @@ def _source(
     with Signals() as signals, signals.raising():
       return experts.source(config, prepared, cache, writers, mesh)
   except Stop as stop:
-    raise driver.Interrupted(0, stop.signum) from None
+    raise Interrupted(0, stop.signum) from None
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -236,7 +239,7 @@ def _scored(
       writer.message('scoring on the test set')
     found = interruptible(lambda: score(scorer, data))
   except Stop as stop:
-    raise driver.Interrupted(step, stop.signum) from None
+    raise Interrupted(step, stop.signum) from None
   return found, time.perf_counter() - before
 
 
@@ -252,9 +255,7 @@ def num_steps(config: Config, prepared: Prepared) -> int:
   return -(-len(prepared.train) // config['method']['batch_size'])
 
 
-def _artifact(
-  config: Config, prepared: Prepared, result: driver.Result
-) -> Artifact:
+def _artifact(config: Config, prepared: Prepared, result: Result) -> Artifact:
   dataset = prepared.dataset
   data = jax.tree.map(np.asarray, result.data)
   metadata = {
@@ -278,7 +279,7 @@ def _artifact(
   return Artifact(data, prepared.preprocessing, start, metadata)
 
 
-def _budget(config: Config, result: driver.Result) -> dict[str, Any]:
+def _budget(config: Config, result: Result) -> dict[str, Any]:
   """What the set takes, and what a learner sees of it."""
   cost = distiller.budget(result.state, result.data)
   classes = result.data.label.shape[1]
@@ -330,7 +331,7 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
 
 
 def _record(
-  made: Artifact, result: driver.Result, found: dict[str, Any], command: str
+  made: Artifact, result: Result, found: dict[str, Any], command: str
 ) -> dict[str, Any]:
   """What `result.json` holds."""
   meta = made.metadata

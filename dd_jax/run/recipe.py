@@ -1,4 +1,4 @@
-"""A run as nested plain values, and the objects that they name.
+"""A run as nested plain values, and the schema that they must have.
 
 The signatures of the factories are the schema: a setting of a method, network,
 kernel or parameterization is a keyword parameter with a plain default, and its
@@ -6,37 +6,23 @@ field in the configuration has the same name. Nothing is written twice, and an
 unknown field is refused with the nearest right name.
 """
 
-import contextlib
 import copy
 import difflib
-import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import optax
-
-from dd_jax import artifact, augment, experts
-from dd_jax.artifact import Artifact
+from dd_jax import experts
 from dd_jax.checks import check_name
-from dd_jax.data.labels import LabelEncoding, label_encoding
-from dd_jax.distiller import Distiller
 from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS, Ridge
 from dd_jax.methods import METHODS
 from dd_jax.methods.selection import SELECTIONS
-from dd_jax.networks import NETWORKS, Network
-from dd_jax.parameterization import (
-  PARAMETERIZATIONS,
-  STARTS,
-  Parameterization,
-  Start,
-  from_distilled,
-  starting_labels,
-)
-from dd_jax.types import Augment, DistilledData, Kernel, UserError
+from dd_jax.networks import NETWORKS
+from dd_jax.parameterization import PARAMETERIZATIONS
+from dd_jax.types import UserError
 
 __all__ = ['METHODS', 'NETWORKS', 'PROTOCOLS', 'SELECTIONS', 'Config']
 
@@ -110,38 +96,30 @@ COMMON: Config = {
 }
 """Every run has these fields; zero and '' stand for "the default rule"."""
 
+PARTS = (
+  'parameterization',
+  'kernel',
+  'network',
+  'optimizer',
+  'inner_optimizer',
+  'augment',
+  'inner_augment',
+  'target_augment',
+  'start',
+  'encoding',
+  'features',
+  'ipc',
+  'image_shape',
+  'num_classes',
+)
+"""Parameters of a factory that are given a part, and so are no settings."""
+
 _FACTORIES: dict[str, Mapping[str, Callable[..., Any]]] = {
   'parameterization': PARAMETERIZATIONS,
   'kernel': KERNELS,
   'network': NETWORKS,
 }
-_OPTIMIZERS = {
-  'adam': optax.adam,
-  'adabelief': optax.adabelief,
-  'lamb': optax.lamb,
-  'sgd': optax.sgd,
-  # Differentiable where a gradient is zero: for unrolled training.
-  'smooth_adam': functools.partial(optax.adam, eps_root=1e-12),
-}
 _PLAIN = (int, float, bool, str)
-_each_its_own = functools.partial(augment.dsa, siamese=False)
-_HALVINGS = (0.6, 0.8, 0.9)  # where the rate halves, of all steps (CAFE)
-
-
-class Setting(NamedTuple):
-  """What the objects of a run depend on besides its configuration.
-
-  Attributes:
-    image_shape: `(h, w, c)`.
-    num_classes: `k`.
-    features: what a selection measures distances in, or None.
-    start: the set that the run starts from (see `started_from`), or None.
-  """
-
-  image_shape: tuple[int, int, int]
-  num_classes: int
-  features: Callable[..., Any] | None = None
-  start: DistilledData | None = None
 
 
 def default(method: str = 'kip') -> Config:
@@ -210,124 +188,6 @@ def settings(factory: Callable[..., Any]) -> Config:
   return found
 
 
-def build(config: Config, setting: Setting) -> Distiller:
-  """Makes the method that `config` describes.
-
-  Raises:
-    UserError: an unknown name or a value out of range.
-  """
-  section, factory = config['method'], METHODS[config['method']['name']].factory
-  name = config['parameterization']['name']
-  if name != 'pixels' and not takes_parameterization(section['name']):
-    raise UserError(
-      f'parameterization.name={name!r}: {section["name"]} has images of its '
-      "own, stored as they are; allowed is 'pixels'"
-    )
-  with _located('method', section):
-    return _call(factory, section, config, setting)
-
-
-def build_network(section: Config, setting: Setting) -> Network:
-  """Makes the learner of a `network` section."""
-  check_name('network.name', section['name'], NETWORKS)
-  factory = NETWORKS[section['name']]
-  partial = functools.partial(factory, setting.image_shape, setting.num_classes)
-  return _call(partial, section, {}, setting)
-
-
-def build_kernel(section: Config, get: str | None = None) -> Kernel:
-  """Makes the kernel of a `kernel` section, by choice another of its kinds."""
-  check_name('kernel.name', section['name'], KERNELS)
-  factory = functools.partial(KERNELS[section['name']])
-  values = {k: v for k, v in section.items() if k != 'name'}
-  return factory(**{**values, 'get': get or values['get']})
-
-
-def build_optimizer(
-  section: Config, num_steps: int
-) -> optax.GradientTransformation:
-  """Makes an optimiser with its schedule over `num_steps`."""
-  check_name('optimizer.name', section['name'], _OPTIMIZERS)
-  rate: Any = section['learning_rate']
-  schedules = {
-    'constant': lambda: rate,
-    'cosine': lambda: optax.cosine_decay_schedule(
-      rate, max(1, num_steps), section['final']
-    ),
-    'halving': lambda: optax.piecewise_constant_schedule(
-      rate, {int(share * num_steps): 0.5 for share in _HALVINGS}
-    ),
-  }
-  check_name('optimizer.schedule', section['schedule'], schedules)
-  if not rate > 0:
-    raise UserError(f'optimizer.learning_rate={rate}: must be above 0')
-  schedule = schedules[section['schedule']]()
-  if section['name'] == 'sgd':
-    return _sgd(schedule, section['momentum'], section['weight_decay'])
-  for field in ('momentum', 'weight_decay'):
-    if section[field]:
-      raise UserError(
-        f'optimizer.{field}={section[field]}: only sgd has one, not '
-        f'{section["name"]}'
-      )
-  return _OPTIMIZERS[section['name']](schedule)
-
-
-def _sgd(
-  schedule: optax.ScalarOrSchedule, momentum: float, weight_decay: float
-) -> optax.GradientTransformation:
-  """SGD as PyTorch has it: the decay is part of the gradient."""
-  if not 0 <= momentum < 1:
-    raise UserError(f'optimizer.momentum={momentum}: allowed are 0 to below 1')
-  sgd = optax.sgd(schedule, momentum or None)
-  if not weight_decay:
-    return sgd
-  return optax.chain(optax.add_decayed_weights(weight_decay), sgd)
-
-
-def build_augment(
-  text: str, strategy: Callable[[str], Augment] = augment.dsa
-) -> Augment | None:
-  """Makes an augmentation of `none`, `flip`, `dc`, or DSA operations.
-
-  Args:
-    text: the operations, joined by `_`; `dc` is what that protocol does to
-      MNIST.
-    strategy: how operations are drawn.
-  """
-  if text == 'none':
-    return None
-  if text == 'flip':
-    return augment.flip
-  if text == 'dc':
-    return augment.dc_mnist()
-  return strategy(text)
-
-
-def build_experts(config: Config, setting: Setting) -> experts.Recipe:
-  """Makes the recipe by which experts are trained.
-
-  Raises:
-    UserError: a value out of range.
-  """
-  section = config['experts']
-  rate = section['step_size']
-  if not rate > 0:
-    raise UserError(f'experts.step_size={rate}: must be above 0')
-  return experts.Recipe(
-    build_network(config['network'], setting),
-    _sgd(rate, section['momentum'], 0.0),
-    section['count'],
-    expert_epochs(config),
-    section['epoch_steps'] or None,
-    section['batch_size'],
-    build_augment(section['augment'], _each_its_own),
-    section['rho'],
-    section['alpha'],
-    section['at_once'],
-  )
-
-
 def expert_span(config: Config) -> experts.Span | None:
   """The epochs of experts that a method reads; None if it reads no experts."""
   method = config['method']
@@ -358,69 +218,6 @@ def expert_epochs(config: Config) -> int:
   return asked or span.end
 
 
-def started_from(config: Config) -> Artifact | None:
-  """The artefact that a run starts from; None if it starts otherwise.
-
-  Raises:
-    UserError: its images or its labels are not what this run's would be.
-  """
-  name = config['parameterization']['start']
-  if not name.endswith('.npz'):
-    return None
-  held = artifact.load(name)
-  fields = {'preprocessing': held.preprocessing.name}
-  if config['parameterization']['labels'] == 'free':
-    fields['label_encoding'] = held.metadata['label_encoding']
-  for field, value in fields.items():
-    if config[field] != value:
-      raise UserError(
-        f'parameterization.start={name!r}: its {field} is {value!r}, this '
-        f"run's is {config[field]!r}; both must be the same"
-      )
-  return held
-
-
-def build_start(config: Config, setting: Setting) -> Start:
-  """The start of `setting`, or one by name.
-
-  Raises:
-    UserError: an unknown name.
-  """
-  if setting.start:
-    return from_distilled(setting.start)
-  name = config['parameterization']['start']
-  check_name('parameterization.start', name, STARTS)
-  return STARTS[name]
-
-
-def build_parameterization(
-  config: Config, setting: Setting
-) -> Parameterization:
-  """Makes what the run learns.
-
-  Free labels start from those of the set that the images start from.
-
-  Raises:
-    UserError: an unknown name, a value out of range, or too small a budget.
-  """
-  section = config['parameterization']
-  check_name('parameterization.name', section['name'], PARAMETERIZATIONS)
-  factory = PARAMETERIZATIONS[section['name']]
-  with _located('parameterization', section):
-    made: Parameterization = _call(factory, section, config, setting)
-  if setting.start and section['labels'] == 'free':
-    return starting_labels(made, setting.start.label)
-  return made
-
-
-def notes(config: Config, setting: Setting) -> list[str]:
-  """What the user and the report are told of what the run learns."""
-  if not takes_parameterization(config['method']['name']):
-    return []
-  note = build_parameterization(config, setting).note
-  return [note] if note else []
-
-
 def decoder(config: Config) -> Config:
   """What `artifact.decode` needs to know of a factorised set."""
   section = config['parameterization']
@@ -444,62 +241,6 @@ def takes_parameterization(method: str) -> bool:
   if not changes.get('parameterization', {}).get('learn_images', True):
     return False
   return 'parameterization' in inspect.signature(factory).parameters
-
-
-def _encoding(config: Config, setting: Setting) -> LabelEncoding:
-  del setting
-  return label_encoding(config['label_encoding'])
-
-
-PARTS: dict[str, Callable[[Config, Setting], Any]] = {
-  'parameterization': build_parameterization,
-  'kernel': lambda c, s: build_kernel(c['kernel']),
-  'network': lambda c, s: build_network(c['network'], s),
-  'optimizer': lambda c, s: build_optimizer(c['optimizer'], c['num_steps']),
-  'inner_optimizer': lambda c, s: build_optimizer(
-    c['inner_optimizer'], c['num_steps']
-  ),
-  'augment': lambda c, s: build_augment(c['augment']),
-  'inner_augment': lambda c, s: build_augment(c['augment'], _each_its_own),
-  'target_augment': lambda c, s: build_augment(c['augment'], augment.composed),
-  'start': build_start,
-  'encoding': _encoding,
-  'features': lambda c, s: s.features,
-  'ipc': lambda c, s: c['ipc'],
-  'image_shape': lambda c, s: s.image_shape,
-  'num_classes': lambda c, s: s.num_classes,
-}
-"""What a factory's parameter of that name is given."""
-
-
-def _call(
-  factory: Callable[..., Any], section: Config, config: Config, setting: Setting
-) -> Any:
-  """Calls a factory with its parts built and its settings converted."""
-  arguments = {}
-  for name, parameter in inspect.signature(factory).parameters.items():
-    if name in PARTS:
-      if config:
-        arguments[name] = PARTS[name](config, setting)
-    elif name in section:
-      arguments[name] = _convert(section[name], parameter.default)
-  return factory(**arguments)
-
-
-@contextlib.contextmanager
-def _located(name: str, section: Config) -> Iterator[None]:
-  """Says of a refused setting which section it stands in."""
-  try:
-    yield
-  except UserError as error:
-    field = str(error).partition('=')[0]
-    raise UserError(f'{name}.{error}' if field in section else error) from None
-
-
-def _convert(value: Any, default: Any) -> Any:
-  if isinstance(default, Ridge):
-    return default._replace(value=value)
-  return None if default is None and value == 0 else value
 
 
 def _optional_int(annotation: Any) -> bool:

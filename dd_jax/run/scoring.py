@@ -13,17 +13,13 @@ from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
-from dd_jax.evaluation.protocols import (
-  Protocol,
-  Score,
-  Setting,
-  evaluate,
-  protocol,
-  summary,
-)
+from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.evaluation.score import Score, evaluate, summary
 from dd_jax.kernels import Ridge
-from dd_jax.run import driver, recipe
+from dd_jax.platform import Platform
+from dd_jax.run import parts, recipe
 from dd_jax.run.recipe import Config
+from dd_jax.run.result import Validation
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
@@ -40,6 +36,7 @@ class Scorer:
     cache: where baselines are kept.
     mesh: whose `data` axis learners are split over, or None.
     start: the set that the run starts from, or None.
+    platform: what its networks and kernels run on.
   """
 
   config: Config
@@ -47,22 +44,26 @@ class Scorer:
   cache: Cache
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
+  platform: Platform | None = None
 
   @property
-  def setting(self) -> recipe.Setting:
+  def setting(self) -> parts.Setting:
     """What the run's objects depend on."""
     source = self.prepared.train
-    return recipe.Setting(
-      source.image_shape, source.num_classes, start=self.start
+    return parts.Setting(
+      source.image_shape,
+      source.num_classes,
+      start=self.start,
+      platform=self.platform,
     )
 
   def build(self, config: Config) -> Distiller:
     """Makes a method on this run's data."""
     name = config['method']['name']
     setting = self.setting._replace(features=self._features(name))
-    return recipe.build(config, setting)
+    return parts.build(config, setting)
 
-  def validation(self) -> driver.Validation | None:
+  def validation(self) -> Validation | None:
     """How the run selects, or None where nothing is validated."""
     section = self.config['evaluation']
     if not (self.config['validate_every'] and self.config['num_steps']):
@@ -82,7 +83,7 @@ class Scorer:
       f'validation accuracy ({chosen.name}, {len(held_out):,} held-out '
       'training examples)'
     )
-    return driver.Validation(score, self.config['validate_every'], name)
+    return Validation(score, self.config['validate_every'], name)
 
   def check(self) -> None:
     """Builds all that will score, so that what does not suit is refused now.
@@ -94,7 +95,7 @@ class Scorer:
     for name in (section['protocol'], *section['others']):
       self._protocol(name, self.config['label_encoding'], section['steps'])
     if section['features'] == 'network':
-      recipe.build_network(_feature_network(), self.setting)
+      parts.build_network(_feature_network(), self.setting)
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
@@ -131,14 +132,17 @@ class Scorer:
         image_shape=setting.image_shape,
         num_classes=setting.num_classes,
         label_encoding=encoding,
-        network=recipe.build_network(learner, setting)
+        network=parts.build_network(learner, setting)
         if learner['name']
         else None,
-        kernel=functools.partial(recipe.build_kernel, self.config['kernel']),
+        kernel=functools.partial(
+          parts.build_kernel, self.config['kernel'], setting
+        ),
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
         networks=section['networks'],
         mesh=self.mesh,
+        platform=self.platform,
       ),
     )
     return chosen._replace(name=chosen.name + self._changes(chosen, steps))
@@ -199,7 +203,7 @@ class Scorer:
     """Penultimate features of the `dc` protocol's ConvNet on real data."""
     section = _feature_network()
     return trained_features(
-      recipe.build_network(section, self.setting),
+      parts.build_network(section, self.setting),
       jax.random.key(_FEATURE_SEED),
       self.prepared.train,
       self.cache,

@@ -11,17 +11,15 @@ learners that train with augmentation (arXiv 2110.04181).
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import DISTRIBUTION_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('dm'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'cifar10',
     'ipc': ipc,
     'num_steps': 1500,
-    'validate_every': 0,
-    'method': {'batch_size': 64},
-    'network': {'width': 64},
     'optimizer': {'learning_rate': 5.0 * ipc},
-    'evaluation': {'baselines': ('random',)},
   }
-  return ConfigDict(recipe.update(recipe.default('dm'), changes))
+  return ConfigDict(recipe.update(config, changes))

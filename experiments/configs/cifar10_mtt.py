@@ -12,39 +12,18 @@ recipe does not, both on width 128. The published runs (100 experts of width
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import TRAJECTORY_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('mtt'), TRAJECTORY_MATCHING)
   changes = {
     'dataset': 'cifar10',
     'ipc': ipc,
     'num_steps': 1500,
     'validate_every': 250,
-    'augment': 'none',
-    'method': {
-      'inner_steps': 20,
-      'expert_epochs': 2,
-      'max_start': 3,
-      'step_size': 0.05,
-      'step_size_rate': 2.5e-5,
-    },
-    'network': {'width': 32},
-    'optimizer': {'name': 'adam', 'learning_rate': 2e-2, 'momentum': 0.0},
-    'experts': {
-      'count': 6,
-      'epochs': 0,
-      'epoch_steps': 60,
-      'batch_size': 128,
-      'step_size': 0.03,
-      'augment': 'none',
-    },
-    'evaluation': {
-      'protocol': 'dc',
-      'others': ('mtt',),
-      'learners': 5,
-      'validation_steps': 150,
-      'validation_examples': 500,
-      'baselines': ('random', 'herding'),
-    },
+    'method': {'inner_steps': 20, 'max_start': 3},
+    'experts': {'epoch_steps': 60, 'step_size': 0.03},
+    'evaluation': {'others': ('mtt',)},
   }
-  return ConfigDict(recipe.update(recipe.default('mtt'), changes))
+  return ConfigDict(recipe.update(config, changes))

@@ -10,9 +10,10 @@ at 1 image per class.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
-from experiments.configs import mnist_dc
+from experiments.configs._common import GRADIENT_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {'dataset': 'fashion_mnist'}
-  return ConfigDict(recipe.update(mnist_dc.get_config(ipc).to_dict(), changes))
+  config = recipe.update(recipe.default('dc'), GRADIENT_MATCHING)
+  changes = {'dataset': 'fashion_mnist', 'ipc': ipc}
+  return ConfigDict(recipe.update(config, changes))

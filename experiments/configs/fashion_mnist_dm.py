@@ -10,11 +10,15 @@ on one CPU core. DC's published figure is 70.5, DSA's 70.6.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
-from experiments.configs import cifar10_dm
+from experiments.configs._common import DISTRIBUTION_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {'dataset': 'fashion_mnist', 'num_steps': 700}
-  return ConfigDict(
-    recipe.update(cifar10_dm.get_config(ipc).to_dict(), changes)
-  )
+  config = recipe.update(recipe.default('dm'), DISTRIBUTION_MATCHING)
+  changes = {
+    'dataset': 'fashion_mnist',
+    'ipc': ipc,
+    'num_steps': 700,
+    'optimizer': {'learning_rate': 5.0 * ipc},
+  }
+  return ConfigDict(recipe.update(config, changes))

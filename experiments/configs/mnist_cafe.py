@@ -10,19 +10,19 @@ rather than 128.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import DISTRIBUTION_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('cafe'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'mnist',
     'ipc': ipc,
     'num_steps': 500,
-    'validate_every': 0,
     'augment': 'color_crop_cutout_scale_rotate',
-    'method': {'batch_size': 64, 'reading_size': 8, 'inner_cap': 20},
+    'method': {'reading_size': 8, 'inner_cap': 20},
     'network': {'width': 32},
     'parameterization': {'start': 'real'},
     'optimizer': {'learning_rate': 0.1},
-    'evaluation': {'baselines': ('random',)},
   }
-  return ConfigDict(recipe.update(recipe.default('cafe'), changes))
+  return ConfigDict(recipe.update(config, changes))

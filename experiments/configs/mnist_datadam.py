@@ -8,18 +8,16 @@ Source of the method: arXiv 2310.00093.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import DISTRIBUTION_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('datadam'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'mnist',
     'ipc': ipc,
     'num_steps': 500,
-    'validate_every': 0,
     'augment': 'color_crop_cutout_scale_rotate',
-    'method': {'batch_size': 64},
-    'network': {'width': 64},
     'optimizer': {'learning_rate': 1.0 * ipc},
-    'evaluation': {'baselines': ('random',)},
   }
-  return ConfigDict(recipe.update(recipe.default('datadam'), changes))
+  return ConfigDict(recipe.update(config, changes))

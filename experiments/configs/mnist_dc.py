@@ -10,18 +10,10 @@ at 1 image per class.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import GRADIENT_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {
-    'dataset': 'mnist',
-    'ipc': ipc,
-    'num_steps': 300,
-    'validate_every': 150,
-    'method': {'batch_size': 64},
-    'network': {'width': 64},
-    'parameterization': {'start': 'kmeans'},
-    'optimizer': {'learning_rate': 0.3},
-    'evaluation': {'validation_steps': 300, 'validation_examples': 1000},
-  }
-  return ConfigDict(recipe.update(recipe.default('dc'), changes))
+  config = recipe.update(recipe.default('dc'), GRADIENT_MATCHING)
+  changes = {'dataset': 'mnist', 'ipc': ipc}
+  return ConfigDict(recipe.update(config, changes))

@@ -9,18 +9,14 @@ and averaged over classes from then on.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import GRADIENT_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('dcc'), GRADIENT_MATCHING)
   changes = {
     'dataset': 'mnist',
     'ipc': ipc,
-    'num_steps': 300,
-    'validate_every': 150,
-    'method': {'batch_size': 64, 'warm_up': 10},
-    'network': {'width': 64},
-    'parameterization': {'start': 'kmeans'},
-    'optimizer': {'learning_rate': 0.3},
-    'evaluation': {'validation_steps': 300, 'validation_examples': 1000},
+    'method': {'warm_up': 10},
   }
-  return ConfigDict(recipe.update(recipe.default('dcc'), changes))
+  return ConfigDict(recipe.update(config, changes))

@@ -12,15 +12,16 @@ distilling on one CPU core. The published recipe (`published/dm.py`) takes
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
-from experiments.configs import cifar10_dm
+from experiments.configs._common import DISTRIBUTION_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('dm'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'mnist',
+    'ipc': ipc,
     'num_steps': 1000,
     'augment': 'color_crop_cutout_scale_rotate',
+    'optimizer': {'learning_rate': 5.0 * ipc},
   }
-  return ConfigDict(
-    recipe.update(cifar10_dm.get_config(ipc).to_dict(), changes)
-  )
+  return ConfigDict(recipe.update(config, changes))

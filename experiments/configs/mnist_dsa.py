@@ -10,11 +10,14 @@ at 1 image per class.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
-from experiments.configs import fashion_mnist_dsa
+from experiments.configs._common import GRADIENT_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
-  changes = {'dataset': 'mnist', 'augment': 'color_crop_cutout_scale_rotate'}
-  return ConfigDict(
-    recipe.update(fashion_mnist_dsa.get_config(ipc).to_dict(), changes)
-  )
+  config = recipe.update(recipe.default('dsa'), GRADIENT_MATCHING)
+  changes = {
+    'dataset': 'mnist',
+    'ipc': ipc,
+    'augment': 'color_crop_cutout_scale_rotate',
+  }
+  return ConfigDict(recipe.update(config, changes))

@@ -10,17 +10,17 @@ rather than the published 2x2 tiles.
 from ml_collections import ConfigDict
 
 from dd_jax.run import recipe
+from experiments.configs._common import DISTRIBUTION_MATCHING
 
 
 def get_config(ipc: int = 1) -> ConfigDict:
+  config = recipe.update(recipe.default('idm'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'mnist',
     'ipc': ipc,
     'num_steps': 300,
-    'validate_every': 0,
     'augment': 'color_crop_cutout_scale_rotate',
     'method': {
-      'batch_size': 64,
       'queue_size': 10,
       'queue_interval': 10,
       'train_steps': 5,
@@ -28,6 +28,5 @@ def get_config(ipc: int = 1) -> ConfigDict:
     },
     'network': {'width': 32},
     'optimizer': {'learning_rate': 1.0 * ipc},
-    'evaluation': {'baselines': ('random',)},
   }
-  return ConfigDict(recipe.update(recipe.default('idm'), changes))
+  return ConfigDict(recipe.update(config, changes))

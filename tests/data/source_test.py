@@ -32,6 +32,8 @@ SAMPLES = {
   'per_class': lambda key, step, src: sampling.per_class(key, src, 4),
   'class_balanced': lambda key, step, src: sampling.class_balanced(
     key, src, 8),
+  'each_step': lambda key, step, src: sampling.each_step(
+    sampling.uniform, 16)(key, step, src),
   'sweep': lambda key, step, src: sampling.sweep(step, src, 7),
   'two at once': lambda key, step, src: {
     'a': sampling.uniform(key, src, 3),

@@ -10,11 +10,7 @@ import pytest
 
 from dd_jax.data.source import HostSource, resident
 from dd_jax.evaluation.protocols import Setting, protocol
-from dd_jax.evaluation.wide import (
-  centred,
-  decay_to_start,
-  random_feature_test,
-)
+from dd_jax.evaluation.wide import centred, random_feature_test
 from dd_jax.kernels import Ridge
 from dd_jax.losses import squared_error
 from dd_jax.networks import NETWORKS, from_flax
@@ -106,17 +102,6 @@ def test_a_centred_network_starts_at_zero_and_learns():
     np.array_equal, moved.variables['start'], model.variables['start']
   )
   assert all(jax.tree.leaves(same))
-
-
-def test_decay_pulls_to_where_parameters_started():
-  transform = decay_to_start(0.5)
-  start = {'a': jnp.array([1.0, -2.0])}
-  state = transform.init(start)
-  here = {'a': jnp.array([2.0, -2.0])}
-  gradient = {'a': jnp.array([0.25, 0.25])}
-  updates, after = transform.update(gradient, state, here)
-  np.testing.assert_allclose(updates['a'], [0.75, 0.25])
-  np.testing.assert_array_equal(after['a'], start['a'])
 
 
 def test_protocols_say_how_many_networks():

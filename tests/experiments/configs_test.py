@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from dd_jax.run import recipe
+from dd_jax.run import parts
 from dd_jax.types import UserError
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'experiments' / 'configs'
@@ -56,7 +56,7 @@ def test_builds(path, named):
       continue
     assert config == {**config, **arguments}
     shape, classes = SHAPES.get(config['dataset'], ((64, 64, 3), 200))
-    recipe.build(config, recipe.Setting(shape, classes))
+    parts.build(config, parts.Setting(shape, classes))
 
 
 @pytest.mark.parametrize('path', PUBLISHED, ids=name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import flops
+from experiments.benchmarks import flops
 
 CONVNET = flops.convnet(32, 3, (128,) * 3, 10)
 WIDE = flops.convnet(32, 3, (128, 256, 512), 10)

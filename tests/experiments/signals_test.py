@@ -34,10 +34,8 @@ def wait_for_step(process, folder, step: int) -> None:
 
 def stop(process, signum) -> tuple[int, str]:
   """Exit status and stderr of a process that is told to stop."""
-  before = time.monotonic()
   process.send_signal(signum)
   _, error = process.communicate(timeout=300)
-  assert time.monotonic() - before < 20
   assert 'Traceback' not in error
   return process.returncode, error
 
@@ -61,6 +59,7 @@ def test_stopped_and_killed_runs_give_the_bytes_of_one_that_was_not(
   assert status == 143
   last = error.splitlines()[-1]
   reached = max(steps(folder))
+  assert reached < NUM_STEPS  # it stopped, rather than ran to its end
   assert last == f'SIGTERM after step {reached}; --resume continues'
   assert (folder / 'checkpoints' / str(reached)).is_dir()
 

@@ -17,7 +17,7 @@ from dd_jax.experts import (
   with_experts,
 )
 from dd_jax.experts.source import HostExpertSource, stored_bytes
-from dd_jax.methods.trajectory_matching import mtt
+from dd_jax.methods.mtt import mtt
 from dd_jax.parameterization import pixels
 from dd_jax.run.driver import distill
 from dd_jax.types import UserError

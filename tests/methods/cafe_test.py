@@ -1,4 +1,4 @@
-"""CAFE's loss against NumPy, and its two loops on scripted accuracies."""
+"""CAFE's loss against NumPy, and the life of its network."""
 
 import functools
 
@@ -8,20 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax.data.source import resident
-from dd_jax.methods.cafe import (
-  Life,
-  Loops,
-  cafe,
-  confusion,
-  next_life,
-  train_until_moved,
-  window,
-)
-from dd_jax.networks import NETWORKS, Network
-from dd_jax.networks.network import Outputs
+from dd_jax.methods.cafe import cafe, confusion
+from dd_jax.networks import NETWORKS, Network, Outputs
 from dd_jax.parameterization import pixels
-from dd_jax.training import Model
 from dd_jax.types import UserError
 
 pytestmark = pytest.mark.usefixtures('quick_compiler')
@@ -29,103 +18,6 @@ pytestmark = pytest.mark.usefixtures('quick_compiler')
 CLASSES, IPC, SHAPE = 3, 2, (4, 4, 1)
 KEY = jax.random.key(0)
 STEP = jnp.int32(0)
-LOOPS = Loops(readings=3, settled=0.04, moved=0.03, outer_cap=6, inner_cap=5)
-
-
-# The loops, on a network that is nothing but the number of its epochs.
-
-
-def newborn():
-  life = Life(
-    window(LOOPS.readings), jnp.zeros((), bool), jnp.zeros((), jnp.int32)
-  )
-  return Model(jnp.zeros((), jnp.int32), (), jnp.zeros((), jnp.int32), life)
-
-
-def epoch(model, index):
-  del index
-  return model._replace(variables=model.variables + 1)
-
-
-def scripted(script):
-  """The accuracy after so many epochs; the last one goes on."""
-  values = jnp.asarray(script, jnp.float32)
-  return lambda model: values[jnp.minimum(model.variables, len(script) - 1)]
-
-
-def test_a_window_spreads_only_once_it_is_full():
-  seen = window(3)
-  spreads = []
-  for reading in (0.5, 0.7, 0.6, 0.6, 0.6):
-    seen = seen.look(jnp.float32(reading))
-    spreads.append(float(seen.spread()))
-  assert np.isnan(spreads[0]) and np.isnan(spreads[1])
-  np.testing.assert_allclose(spreads[2:], [0.2, 0.1, 0.0], atol=1e-6)
-
-
-@pytest.mark.parametrize(
-  'script, taken',
-  [
-    # Readings come after epochs 1, 2, ...: the first full window is 1 to 3.
-    ([0.1, 0.1, 0.2, 0.2], 3),
-    ([0.1, 0.1, 0.1, 0.1, 0.2], 4),
-    # Slow progress: 0.02 an epoch is 0.04 over a window of three.
-    ([0.0, 0.02, 0.04, 0.06], 3),
-    # Never more than 0.03: the cap.
-    ([0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07], 5),
-    ([0.5], 5),
-  ],
-)
-def test_the_inner_loop_ends_once_accuracy_has_moved(script, taken):
-  run = jax.jit(
-    lambda model: train_until_moved(LOOPS, scripted(script), epoch, model)
-  )
-  model, count = run(newborn())
-  assert (int(count), int(model.variables)) == (taken, taken)
-
-
-def live(script, steps):
-  """`(ages, epochs, over)` after each step of the support set."""
-  step = jax.jit(lambda m: next_life(LOOPS, scripted(script), epoch, m))
-  model, story = newborn(), []
-  for _ in range(steps):
-    model = step(model)
-    story.append((int(model.age), int(model.aux.epochs), bool(model.aux.over)))
-  return story
-
-
-def test_the_outer_loop_ends_once_accuracy_has_settled():
-  # Inner loops of three epochs each, until the outer loop, which reads after
-  # 0, 3, 6, ... epochs, has seen 0.5, 0.52, 0.53.
-  script = [0.0, 0.1, 0.2, 0.3, 0.3, 0.4, 0.5, 0.6, 0.5, 0.52, 0.6, 0.5, 0.53]
-  story = live(script, 5)
-  assert story == [
-    (1, 3, False),
-    (2, 6, False),
-    (3, 9, False),
-    (4, 12, False),
-    (5, 12, True),  # settled: no inner loop any more
-  ]
-
-
-def test_the_outer_loop_has_a_cap():
-  rising = list(np.arange(0, 4, 0.05))
-  assert [over for _, _, over in live(rising, 6)] == [False] * 5 + [True]
-
-
-def test_both_loops_are_capped_on_a_dead_network():
-  """Nothing ever moves: the inner loop by its cap, the outer as it settles."""
-  assert live([0.1], 3) == [(1, 5, False), (2, 10, False), (3, 10, True)]
-
-
-# The method.
-
-
-def toy(classes=CLASSES, shape=SHAPE, dtype=np.float32):
-  rng = np.random.default_rng(0)
-  label = np.arange(30 * classes) % classes
-  image = rng.normal(size=(len(label), *shape)) + label[:, None, None, None]
-  return resident(image.astype(dtype), label.astype(np.int32), classes, None)
 
 
 def taps(image):
@@ -148,9 +40,9 @@ def make(network=PLAIN, ipc=IPC, optimizer=None, **settings):
   )
 
 
-def test_loss_is_the_papers(x64):
+def test_loss_is_the_papers(x64, noisy_classes):
   method = make(inner_cap=10, embedding_weight=0.5, discrimination=0.2)
-  source = toy(dtype=np.float64)
+  source = noisy_classes(90, SHAPE, dtype=np.float64)
   state = method.init(KEY, source)
   batch = method.sample(KEY, STEP, source)
   _, metrics = jax.jit(method.update)(KEY, STEP, state, batch)
@@ -178,10 +70,12 @@ def learner(shape, classes):
 
 
 @pytest.mark.parametrize('classes, shape', [(2, (8, 8, 1)), (5, (12, 10, 3))])
-def test_any_number_of_classes_and_any_image_size(classes, shape):
+def test_any_number_of_classes_and_any_image_size(
+  noisy_classes, classes, shape
+):
   sizes = {'readings': 2, 'reading_size': 4, 'outer_cap': 2, 'inner_cap': 3}
   method = make(learner(shape, classes), ipc=1, **sizes)
-  source = toy(classes, shape)
+  source = noisy_classes(30 * classes, shape, classes)
   state = method.init(KEY, source)
   update = jax.jit(method.update)
   ages, epochs = [], []
@@ -195,10 +89,10 @@ def test_any_number_of_classes_and_any_image_size(classes, shape):
   assert 2 <= epochs[0] <= 3 and epochs[1] == 0
 
 
-def test_the_inner_loop_trains_on_the_support_set():
+def test_the_inner_loop_trains_on_the_support_set(noisy_classes):
   sizes = {'readings': 2, 'outer_cap': 2, 'inner_cap': 2, 'moved': 1.0}
   method = make(learner((8, 8, 1), 3), inner_optimizer=optax.sgd(0.5), **sizes)
-  source = toy(shape=(8, 8, 1))
+  source = noisy_classes(90, (8, 8, 1))
   state = method.init(KEY, source)
   batch = method.sample(KEY, STEP, source)
   after, _ = jax.jit(method.update)(KEY, STEP, state, batch)

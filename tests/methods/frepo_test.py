@@ -15,6 +15,7 @@ from dd_jax.losses import label_margin, squared_error
 from dd_jax.methods.frepo import feature_regression, frepo
 from dd_jax.networks import NETWORKS, Network, Outputs
 from dd_jax.parameterization import pixels
+from dd_jax.platform import CPU
 from dd_jax.training import epochs, train_step
 from dd_jax.types import LabeledData
 
@@ -169,7 +170,9 @@ def test_no_gradient_to_the_target_features():
       features = scale * x.reshape(len(x), -1)
       return Outputs(features, features, ())
 
-    return feature_regression(network, support, image, Ridge(1e-2))[0].sum()
+    return feature_regression(network, support, image, Ridge(1e-2), CPU)[
+      0
+    ].sum()
 
   target = jax.random.normal(jax.random.key(1), (5, *SHAPE))
   to_image, to_scale = jax.grad(total, (0, 1))(target, 1.0)

@@ -1,4 +1,4 @@
-"""RCIG against an unrolled inner problem, dense algebra and differences."""
+"""RCIG against an unrolled inner problem; its average, its pool."""
 
 import functools
 
@@ -8,30 +8,23 @@ import numpy as np
 import optax
 import pytest
 from jax.flatten_util import ravel_pytree
+from precision import in_double
 
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import resident
 from dd_jax.kernels import Ridge
 from dd_jax.losses import label_margin, soft_cross_entropy
-from dd_jax.methods import rcig as module
-from dd_jax.methods.rcig import inner_problem, linearised, rcig
-from dd_jax.networks import NETWORKS, Network
+from dd_jax.methods.rcig import rcig
+from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import pixels
-from dd_jax.training import fresh_model
 from dd_jax.types import UserError
+
+pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 CLASSES, IPC, SHAPE = 3, 2, (4, 4, 1)
 CENTRED = LabelEncoding('centred')
 KEY = jax.random.key(0)
 RIDGE = 0.1
-
-
-@pytest.fixture(autouse=True, scope='module')
-def compile_quickly():
-  """Tiny programs, run a few times: compiling them is all the cost."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 def toy(size=30, dtype=np.float32):
@@ -42,14 +35,7 @@ def toy(size=30, dtype=np.float32):
 
 
 def network():
-  """A perceptron in the dtype that is switched on."""
-  plain = NETWORKS['mlp'](SHAPE, CLASSES, width=12)
-
-  def init(key):
-    cast = lambda a: a.astype(jnp.zeros(()).dtype)
-    return jax.tree.map(cast, plain.init(key))
-
-  return Network(init, plain.apply)
+  return in_double(NETWORKS['mlp'](SHAPE, CLASSES, width=12))
 
 
 def make(optimizer=None, learner=None, **settings):
@@ -152,46 +138,6 @@ def test_gradient_is_that_of_the_unrolled_inner_problem(flip):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * abs(b).max())
 
 
-@pytest.mark.usefixtures('x64')
-def test_inner_problem_is_dense_algebra():
-  learner = network()
-  tangent = linearised(learner, fresh_model(learner, optax.sgd(0.1), KEY))
-  rng = np.random.default_rng(0)
-  image = jnp.asarray(rng.normal(size=(5, *SHAPE)))
-  label = rng.normal(size=(5, CLASSES))
-  problem = inner_problem(tangent, image, 0.3, 200)
-  flat, unravel = ravel_pytree(tangent.weights)
-  run = lambda w: tangent.forward(unravel(w), image)[1].ravel()
-  j = np.asarray(jax.jacobian(run)(flat))
-  h = np.asarray(tangent.forward(tangent.weights, image)[0])
-  system = np.kron(h @ h.T + 0.3 * np.eye(5), np.eye(CLASSES))
-  delta = j.T @ np.linalg.solve(system + j @ j.T, label.ravel())
-  found = ravel_pytree(problem.optimum(jnp.asarray(label)))[0]
-  np.testing.assert_allclose(found, delta, atol=1e-6)
-  g = rng.normal(size=flat.size)
-  hessian = np.eye(flat.size) + j.T @ np.linalg.solve(system, j)
-  found = ravel_pytree(problem.inverse_hessian(unravel(jnp.asarray(g))))[0]
-  np.testing.assert_allclose(found, np.linalg.solve(hessian, g), atol=1e-5)
-
-
-def test_implicit_part_is_limited_by_the_direct_one():
-  direct = {'a': jnp.array([3.0, 4.0]), 'b': jnp.array([1.0])}
-  implicit = {'a': jnp.array([0.0, 50.0]), 'b': jnp.array([0.5])}
-  change, share = module._combined(direct, implicit, 1.0)
-  np.testing.assert_allclose(change['a'], [3.0, 9.0], rtol=1e-6)
-  np.testing.assert_allclose(change['b'], [1.5], rtol=1e-6)
-  assert float(share) == pytest.approx(50.0025 / 26**0.5, rel=1e-6)
-  alone, _ = module._combined(direct, implicit, 0.0)
-  np.testing.assert_allclose(alone['a'], direct['a'])
-
-
-def test_a_gradient_that_is_not_finite_counts_nothing():
-  direct = {'a': jnp.array([1.0, 2.0])}
-  broken = {'a': jnp.array([jnp.nan, 1.0])}
-  change, _ = module._combined(direct, broken, 1.0)
-  np.testing.assert_allclose(change['a'], [1.0, 3.0])
-
-
 def test_returns_the_moving_average():
   method = make(optax.sgd(0.1), average=0.9)
   source = toy()
@@ -218,47 +164,10 @@ def test_the_network_in_use_takes_a_drawn_number_of_steps():
   assert set(grown) == {1, 2, 3, 4}
 
 
-def test_linearises_around_the_network_itself():
-  """Its tangent is what logits do when the weights move a little."""
-  learner = NETWORKS['frepo_convnet'](
-    (8, 8, 1), CLASSES, width=3, depth=2, norm='batch', sharpness=60.0
-  )
-  tangent = linearised(learner, fresh_model(learner, optax.sgd(0.1), KEY))
-  x = jax.random.normal(KEY, (2, 8, 8, 1))
-  delta = jax.tree.map(jnp.ones_like, tangent.weights)
-  _, push = tangent.at(x)
-  moved = optax.tree.add_scale(tangent.weights, 1e-3, delta)
-  back = optax.tree.add_scale(tangent.weights, -1e-3, delta)
-  run = lambda w: tangent.forward(w, x)[1]
-  np.testing.assert_allclose(
-    push(delta), (run(moved) - run(back)) / 2e-3, rtol=0.02, atol=0.02
-  )
-
-
-def test_mistakes_are_told_in_one_line():
-  learner = network()
-  renamed = learner._replace(init=lambda key: {'params': {'last': key}})
-  model = fresh_model(renamed, optax.sgd(0.1), KEY)
-  with pytest.raises(UserError, match="called 'head'; this one has last"):
-    linearised(renamed, model)
+def test_refused_before_any_compute():
   with pytest.raises(UserError, match='iterations=0'):
     make(iterations=0)
   with pytest.raises(UserError, match=r'average=1\.0'):
     make(average=1.0)
   with pytest.raises(UserError, match=r'inner_steps=\(1, 0\)'):
     make(inner_steps=0)
-
-
-def test_pull_and_push_are_transposes():
-  learner = network()
-  tangent = linearised(learner, fresh_model(learner, optax.sgd(0.1), KEY))
-  rng = np.random.default_rng(1)
-  x = jnp.asarray(rng.normal(size=(4, *SHAPE)), jnp.float32)
-  cotangent = jnp.asarray(rng.normal(size=(4, CLASSES)), jnp.float32)
-  delta = jax.tree.map(
-    lambda a: jnp.asarray(rng.normal(size=a.shape), jnp.float32),
-    tangent.weights,
-  )
-  left = optax.tree.vdot(tangent.pull(x, cotangent), delta)
-  right = jnp.vdot(cotangent, tangent.at(x)[1](delta))
-  assert float(left) == pytest.approx(float(right), rel=1e-4)

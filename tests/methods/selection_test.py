@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
+from dd_jax.data.by_class import numpy_generator
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import HostSource, resident
 from dd_jax.methods.selection import SELECTIONS, herding, selection
-from dd_jax.parameterization.starts import generator
 from dd_jax.types import UserError
 
 KEY = jax.random.key(0)
@@ -90,7 +90,7 @@ def test_herding_is_greedy(features):
 def test_kmeans_takes_the_nearest_to_each_centre(features):
   image, label = arrays()
   index = SELECTIONS['kmeans'](KEY, source(), 3, features)
-  rng = generator(KEY)
+  rng = numpy_generator(KEY)
   for c in range(3):
     members = np.flatnonzero(label == c)
     x = np.asarray(features(image[members]))

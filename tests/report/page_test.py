@@ -3,7 +3,6 @@
 import html.parser
 import json
 import re
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -238,10 +237,8 @@ def test_large_sets_stay_small(
   assert sorted(tmp_path.iterdir()) == sorted(files)
 
 
-def test_long_runs_stay_small_and_quick(tmp_path: Path) -> None:
-  begun = time.monotonic()
+def test_long_runs_stay_small(tmp_path: Path) -> None:
   _write(tmp_path, _images(20, 8, 1), 10, 500_000)
-  assert time.monotonic() - begun < 30
   assert (tmp_path / 'report.html').stat().st_size < 300_000
   assert (tmp_path / 'curves.svg').stat().st_size < 100_000
 

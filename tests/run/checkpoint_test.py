@@ -104,12 +104,10 @@ def test_a_step_is_saved_once(tmp_path):
   assert bits(checkpointer.restore(tree()).tree) == bits(tree(4))
 
 
-def test_saving_is_quick_and_silent(tmp_path, caplog, capfd):
+def test_saving_is_silent(tmp_path, caplog, capfd):
   caplog.set_level(logging.DEBUG)
   checkpointer = saved(tmp_path, 1)
-  start = time.monotonic()
   checkpointer.save(2, tree(2))
-  assert time.monotonic() - start < 1
   checkpointer.restore(tree())
   assert [r for r in caplog.records if 'orbax' in r.pathname] == []
   assert capfd.readouterr() == ('', '')
@@ -244,7 +242,7 @@ def test_a_kill_while_saving_leaves_the_last_one(tmp_path):
   env = {
     **os.environ,
     'JAX_PLATFORMS': 'cpu',
-    'PYTHONPATH': os.path.dirname(package),
+    'PYTHONPATH': os.path.dirname(os.path.dirname(package)),
   }
   done = 0
   for pause in np.random.default_rng().uniform(0, 0.1, 3):

@@ -18,10 +18,10 @@ from dd_jax.experts import ResidentExperts, with_experts
 from dd_jax.kernels import KERNELS, Ridge
 from dd_jax.methods import METHODS
 from dd_jax.networks import NETWORKS
-from dd_jax.run import recipe
+from dd_jax.run import parts, recipe
 from dd_jax.types import DistilledData, UserError
 
-SETTING = recipe.Setting((8, 8, 1), 3)
+SETTING = parts.Setting((8, 8, 1), 3)
 SMALL = {
   'frepo': {'network': {'width': 4, 'depth': 1}, 'method': {'pool_size': 2}},
   'rfad': {'network': {'width': 4, 'depth': 2}, 'method': {'networks': 2}},
@@ -55,7 +55,7 @@ def test_defaults_build_and_run(name):
   if 'batch_size' in config['method']:
     changes['method'] = {**changes.get('method', {}), 'batch_size': 6}
   recipe.update(config, changes)
-  method = recipe.build(config, SETTING)
+  method = parts.build(config, SETTING)
   assert isinstance(method, Distiller)
   state = method.init(jax.random.key(0), source())
   assert method.distilled(state).image.shape == (6, 8, 8, 1)
@@ -98,6 +98,10 @@ def test_settings_are_the_signature(factory):
       assert found[name] == 0
     else:
       assert found[name] == default
+
+
+def test_every_part_is_made():
+  assert recipe.PARTS == tuple(parts._MAKERS)
 
 
 @pytest.mark.parametrize('name', METHODS)
@@ -183,7 +187,7 @@ def test_wrong_to_build(name):
   changes, field, hint = WRONG_TO_BUILD[name]
   config = recipe.update(recipe.default('kip'), changes)
   with pytest.raises(UserError) as error:
-    recipe.build(config, SETTING)
+    parts.build(config, SETTING)
   text = str(error.value)
   assert field in text and hint in text and '\n' not in text
 
@@ -192,7 +196,7 @@ def test_refused_settings_of_a_method_say_where_they_stand():
   changes = {'method': {'networks': 0}, 'network': {'width': 4}}
   config = recipe.update(recipe.default('rfad'), changes)
   with pytest.raises(UserError, match=r'^method\.networks=0: allowed are 1'):
-    recipe.build(config, SETTING)
+    parts.build(config, SETTING)
 
 
 def test_numbers_may_be_written_without_a_point():
@@ -212,7 +216,7 @@ def test_another_part_brings_its_own_settings():
 
 
 def test_an_unset_size_is_none():
-  network = recipe.build_network(
+  network = parts.build_network(
     {'name': 'convnet', 'width': 4, 'depth': 0}, SETTING
   )
   image = np.zeros((1, 8, 8, 1), np.float32)
@@ -224,7 +228,7 @@ def test_an_unset_size_is_none():
 def test_a_ridge_keeps_its_rule():
   factory = lambda *, ridge=Ridge(0.5, 'absolute'): ridge  # noqa: B008
   assert recipe.settings(factory) == {'ridge': 0.5}
-  made = recipe._call(factory, {'ridge': 0.25}, {}, SETTING)
+  made = parts._call(factory, {'ridge': 0.25}, {}, SETTING)
   assert made == Ridge(0.25, 'absolute')
 
 
@@ -240,7 +244,7 @@ SGD = {
 
 def sgd_steps(count, **changes):
   """Updates for a gradient and a parameter of 1."""
-  optimizer = recipe.build_optimizer({**SGD, **changes}, 10)
+  optimizer = parts.build_optimizer({**SGD, **changes}, 10)
   one = jnp.ones(())
   state, steps = optimizer.init(one), []
   for _ in range(count):
@@ -270,12 +274,12 @@ def test_halving_schedule():
 )
 def test_refuses_a_momentum_without_a_use(changes, words):
   with pytest.raises(UserError, match=words):
-    recipe.build_optimizer({**SGD, **changes}, 10)
+    parts.build_optimizer({**SGD, **changes}, 10)
 
 
 def test_schedule():
   section = SGD
-  optimizer = recipe.build_optimizer(section, 10)
+  optimizer = parts.build_optimizer(section, 10)
   one = jnp.ones(())
   state = optimizer.init(one)
   rates = []
@@ -284,7 +288,7 @@ def test_schedule():
     rates.append(-float(step))
   decay = lambda t: 2 * (0.9 * (1 + np.cos(np.pi * min(t, 10) / 10)) / 2 + 0.1)
   np.testing.assert_allclose(rates, [decay(t) for t in range(12)], rtol=1e-5)
-  constant = recipe.build_optimizer({**section, 'schedule': 'constant'}, 10)
+  constant = parts.build_optimizer({**section, 'schedule': 'constant'}, 10)
   assert isinstance(constant, optax.GradientTransformation)
   step, _ = constant.update(one, constant.init(one))
   np.testing.assert_allclose(step, -2.0)
@@ -308,8 +312,8 @@ def started(path, labels='free', **changes):
   section = {'start': path, 'labels': labels}
   changes = {'ipc': 2, 'parameterization': section, **changes}
   config = recipe.update(recipe.default('kip'), changes)
-  start = recipe.started_from(config).data
-  method = recipe.build(config, SETTING._replace(start=start))
+  start = parts.started_from(config).data
+  method = parts.build(config, SETTING._replace(start=start))
   return method.distilled(method.init(jax.random.key(0), source()))
 
 

@@ -21,9 +21,6 @@ from dd_jax.kernels.conv.plan import Plan
 from dd_jax.types import PyTree, UserError
 
 _VECTOR = 16
-# A slice of a block, on a CPU: two should lie in the second-level cache.
-# Smaller blocks were a fifth slower with the gradient, larger ones both ways.
-_CACHE_BYTES = 7 << 16
 
 
 class Engine(NamedTuple):
@@ -75,8 +72,9 @@ def num_lanes(engine: Engine, wanted: int, itemsize: int) -> int:
       f'{engine.plan.shape.width} images, takes {-(-each * _VECTOR >> 20)} MiB'
     )
   area = engine.plan.shape.height * engine.plan.shape.width
-  if jax.default_backend() == 'cpu':
-    most = min(most, max(2 * _VECTOR, _CACHE_BYTES // (area * itemsize)))
+  slice_bytes = engine.plan.platform.slice_bytes
+  if slice_bytes:
+    most = min(most, max(2 * _VECTOR, slice_bytes // (area * itemsize)))
   most = max(_VECTOR, most // _VECTOR * _VECTOR)
   blocks = -(-wanted // most)
   return -(-wanted // blocks // _VECTOR) * _VECTOR

@@ -15,6 +15,7 @@ from jax import lax
 
 from dd_jax.kernels.conv.layers import Frame, Slice, Slicewise
 from dd_jax.kernels.conv.plan import Axis, Stage
+from dd_jax.platform import Platform
 from dd_jax.types import PyTree
 
 
@@ -123,7 +124,8 @@ def retreat(
 
 
 def _first(c: Chain, at: Position) -> Slice:
-  layers, run = c.stage.layers, materialised(at[1])
+  layers = c.stage.layers
+  run = materialised(c.stage.platform, at[1])
   out = border if layers and layers[0].border else _same
   if c.state is not None:
     k = at[0] * len(c.stage.x.offsets) + at[1]
@@ -156,7 +158,7 @@ def _frames(c: Chain, at: Position) -> list[tuple[Slicewise, Frame]]:
   for i, layer in enumerate(layers):
     p, own_q, over_p, over_q = next(rows) if layer.deviations else none
     frame = Frame(
-      materialised(at[1]),
+      materialised(c.stage.platform, at[1]),
       masks,
       p,
       own_q,
@@ -199,9 +201,9 @@ def _same(a: jax.Array) -> jax.Array:
   return a
 
 
-def materialised(position: jax.Array) -> Callable[..., Any]:
+def materialised(platform: Platform, position: jax.Array) -> Callable[..., Any]:
   """A call whose result is computed once; `position` is a traced 0 or more."""
-  if jax.default_backend() != 'cpu':
+  if not platform.computes_twice:
     return lambda function, *args: function(*args)
 
   def run(function: Callable[..., Any], *args: PyTree) -> Any:

@@ -18,6 +18,7 @@ from dd_jax.kernels.conv.layers import (
   Shape,
   Slicewise,
 )
+from dd_jax.platform import Platform
 from dd_jax.types import UserError
 
 
@@ -61,6 +62,7 @@ class Stage(NamedTuple):
     x: of the slices.
     pooled: whether a pool follows.
     after: the `(y, x)` axes that the next stage or the head wants.
+    platform: what it runs on.
   """
 
   layers: tuple[Slicewise, ...]
@@ -68,6 +70,7 @@ class Stage(NamedTuple):
   x: Axis
   pooled: bool
   after: tuple[Axis, Axis]
+  platform: Platform
 
   @property
   def num_deviations(self) -> int:
@@ -85,6 +88,7 @@ class Plan(NamedTuple):
     head: the head's record.
     last: image shape at the head.
     tail: layers after the head.
+    platform: what it runs on.
   """
 
   shape: Shape
@@ -93,6 +97,7 @@ class Plan(NamedTuple):
   head: Head
   last: Shape
   tail: tuple[Readout, ...]
+  platform: Platform
 
   @property
   def tail_variances(self) -> bool:
@@ -100,7 +105,7 @@ class Plan(NamedTuple):
     return any(layer.variances for layer in self.tail)
 
 
-def plan(layers: Sequence[Layer], shape: Shape) -> Plan:
+def plan(layers: Sequence[Layer], shape: Shape, platform: Platform) -> Plan:
   """Resolves a network for images of `shape`.
 
   Raises:
@@ -123,11 +128,11 @@ def plan(layers: Sequence[Layer], shape: Shape) -> Plan:
   last = shapes[heads[0]]
   groups = _groups(body)
   reach = (last.height - 1, last.width - 1) if head.spread else (0, 0)
-  stages = _stages(groups, shape, reach)
+  stages = _stages(groups, shape, reach, platform)
   # Within the last stage variances need no offsets; after its pool, p = q only.
   shorter = groups if groups[-1][1] and variances else groups[:-1]
-  own = _stages(shorter, shape, (0, 0))
-  return Plan(shape, stages, own, head, last, readouts)
+  own = _stages(shorter, shape, (0, 0), platform)
+  return Plan(shape, stages, own, head, last, readouts, platform)
 
 
 def _resolve(
@@ -161,7 +166,10 @@ def _groups(body: Sequence[Record]) -> list[_Group]:
 
 
 def _stages(
-  groups: Sequence[_Group], shape: Shape, reach: tuple[int, int]
+  groups: Sequence[_Group],
+  shape: Shape,
+  reach: tuple[int, int],
+  platform: Platform,
 ) -> tuple[Stage, ...]:
   """Goes back from the offsets wanted at the end."""
   sizes = [(shape.height, shape.width)]
@@ -177,7 +185,7 @@ def _stages(
   ):
     y_axis = _before(height, after[0], pooled)
     x_axis = _before(width, after[1], pooled)
-    stages.append(Stage(layers, y_axis, x_axis, pooled, after))
+    stages.append(Stage(layers, y_axis, x_axis, pooled, after, platform))
     after = y_axis, x_axis
   return tuple(reversed(stages))
 

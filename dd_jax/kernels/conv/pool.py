@@ -6,6 +6,7 @@ carries the half-finished pooled slice from each to the next, so that no sum is
 kept for every offset at once.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -16,6 +17,7 @@ from jax import lax
 from dd_jax.kernels.conv.chain import Position, materialised
 from dd_jax.kernels.conv.layers import Slice
 from dd_jax.kernels.conv.plan import Axis, Stage
+from dd_jax.platform import Platform
 
 _Fed = tuple[jax.Array, jax.Array]
 
@@ -36,12 +38,16 @@ def pooled(
   across = reshaped(lambda s: (s[0], half, s[2]))
   count = len(stage.x.pooled.offsets)
   down = reshaped(lambda s: (count, s[0] // 2, half, s[2]))
-  row = lambda iy: _fold(stage.x, lambda ix: make((iy, ix)), across)
-  return _fold(stage.y, row, down)
+  fold = functools.partial(_fold, stage.platform)
+  row = lambda iy: fold(stage.x, lambda ix: make((iy, ix)), across)
+  return fold(stage.y, row, down)
 
 
 def _fold(
-  axis: Axis, make: Callable[[jax.Array], Slice], start: Slice
+  platform: Platform,
+  axis: Axis,
+  make: Callable[[jax.Array], Slice],
+  start: Slice,
 ) -> Slice:
   """Pools over the second dimension of what `make(position)` gives."""
   order = np.asarray(axis.order, np.int32)
@@ -51,7 +57,7 @@ def _fold(
     carry: Slice, now: tuple[jax.Array, jax.Array]
   ) -> tuple[Slice, Slice]:
     position, even = now
-    run, slices = materialised(position), make(position)
+    run, slices = materialised(platform, position), make(position)
     add = lambda i: (
       lambda c, a: run(lambda c, a, e: _halves(c, a, e)[i], c, a, even)
     )

@@ -12,6 +12,7 @@ from dd_jax.kernels.conv import layers as conv_layers
 from dd_jax.kernels.conv.blocks import Engine, cross, side, symmetric
 from dd_jax.kernels.conv.layers import Layer, Shape
 from dd_jax.kernels.conv.plan import plan
+from dd_jax.platform import Platform, here
 from dd_jax.types import Kernel, UserError
 
 ARCHITECTURES: dict[str, tuple[tuple[int, ...], str]] = {
@@ -31,6 +32,7 @@ def serial(
   get: Literal['ntk', 'nngp'] = 'ntk',
   *,
   budget_mib: int = 1024,
+  platform: Platform | None = None,
 ) -> Kernel:
   """The kernel of a network of infinite width.
 
@@ -40,6 +42,7 @@ def serial(
     get: 'ntk' or 'nngp'.
     budget_mib: memory for a block of pairs, and again for what the reverse
       pass reuses; where that is more, it is computed anew.
+    platform: what it runs on; by default what JAX's default devices are.
 
   Returns:
     `kernel(x1 [n, h, w, c], x2 [m, h, w, c] or None) -> [n, m]`, exact, in
@@ -58,7 +61,8 @@ def serial(
 
   @functools.cache
   def engine(shape: Shape) -> Engine:
-    return Engine(plan(layers, shape), get == 'ntk', budget_mib << 20)
+    found = plan(layers, shape, platform or here())
+    return Engine(found, get == 'ntk', budget_mib << 20)
 
   @jax.jit
   def kernel(x1: jax.Array, x2: jax.Array | None = None) -> jax.Array:
@@ -99,6 +103,7 @@ def conv_kernel(
   parametrization: Literal['ntk', 'standard'] = 'ntk',
   width: int = 1024,
   budget_mib: int = 1024,
+  platform: Platform | None = None,
 ) -> Kernel:
   """The kernel of a convolutional network with a name.
 
@@ -111,6 +116,7 @@ def conv_kernel(
     parametrization: 'ntk', or 'standard' (Sohl-Dickstein et al. 2020).
     width: channels; only 'standard' reads it.
     budget_mib: see `serial`.
+    platform: see `serial`.
 
   Returns:
     As `serial`.
@@ -123,7 +129,7 @@ def conv_kernel(
   check_name('kernel.parametrization', parametrization, ('ntk', 'standard'))
   wide = width if parametrization == 'standard' else None
   found = named_layers(architecture, w_std, b_std, wide)
-  return serial(found, get, budget_mib=budget_mib)
+  return serial(found, get, budget_mib=budget_mib, platform=platform)
 
 
 def named_layers(

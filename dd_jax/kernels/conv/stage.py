@@ -63,7 +63,7 @@ def _summed(
   stage: Stage, make: Callable[[Position], Slice], like: Slice
 ) -> Slice:
   def body(total: Slice, k: jax.Array) -> tuple[Slice, None]:
-    run = materialised(k)
+    run = materialised(stage.platform, k)
     add = lambda t, a: run(lambda t, a: t + a.sum((0, 1)), t, a)
     return jax.tree.map(add, total, make(_position(stage, k))), None
 
@@ -99,7 +99,7 @@ def reverse(
   undo = _undone(stage, g)
 
   def body(sums: tuple, k: jax.Array) -> tuple[tuple, Slice | None]:
-    at, run = _position(stage, k), materialised(k)
+    at, run = _position(stage, k), materialised(stage.platform, k)
     _, saved = advance(c, at)
     cotangent = jax.tree.map(lambda f: f(run, at), undo)
     cotangent, turns = retreat(c, saved, cotangent, at)

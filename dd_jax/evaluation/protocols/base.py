@@ -1,0 +1,114 @@
+"""What a protocol is, what it may depend on, and the labels that it wants."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import jax
+
+from dd_jax.data.labels import LabelEncoding
+from dd_jax.data.source import Source
+from dd_jax.kernels import Ridge, dense_kernel
+from dd_jax.networks import Network
+from dd_jax.platform import Platform
+from dd_jax.types import DistilledData, Kernel, Key, LabeledData
+
+Tester: TypeAlias = Callable[[Key, DistilledData, Source], jax.Array]
+"""`(keys [m], data, test) -> accuracies in [0, 1] [m]`."""
+
+
+class Setting(NamedTuple):
+  """What a protocol may depend on.
+
+  Attributes:
+    dataset: its name: DC augments MNIST and nothing else.
+    image_shape: `(h, w, c)`.
+    num_classes: `k`.
+    label_encoding: of the distilled labels, 'one-hot' or 'centred'.
+    network: replaces the protocol's own learner, where given.
+    kernel: replaces the exact kernel; `(get) -> Kernel`.
+    ridge: of kernel and feature regression.
+    steps: replaces the protocol's own number of steps, where given.
+    networks: random networks in one kernel, for `krr-random`.
+    mesh: whose `data` axis learners are split over, or None.
+    platform: what learners run on; by default what JAX's default devices are.
+  """
+
+  dataset: str
+  image_shape: tuple[int, int, int]
+  num_classes: int
+  label_encoding: str = 'one-hot'
+  network: Network | None = None
+  kernel: Callable[..., Kernel] = dense_kernel
+  ridge: Ridge = Ridge(1e-6, 'trace')
+  steps: int | None = None
+  networks: int = 16
+  mesh: jax.sharding.Mesh | None = None
+  platform: Platform | None = None
+
+
+class Protocol(NamedTuple):
+  """A way to score a distilled set.
+
+  Attributes:
+    name: as reports show it.
+    score: `(keys [m], data, test) -> accuracies in [0, 1]`, `[m]`; one learner
+      a key.
+    exact: nothing is random: one key is enough and there is no deviation.
+  """
+
+  name: str
+  score: Tester
+  exact: bool = False
+
+
+def learner(setting: Setting, own: Callable[..., Network]) -> Network:
+  """The setting's network, or else the protocol's own.
+
+  Args:
+    setting: of the run.
+    own: `(image_shape, num_classes) -> Network`.
+
+  Raises:
+    UserError: the network does not suit these images.
+  """
+  made = setting.network or own(setting.image_shape, setting.num_classes)
+  return made._replace(platform=made.platform or setting.platform)
+
+
+def on_simplex(setting: Setting, test: Tester) -> Tester:
+  """`test` on labels as cross-entropy wants them.
+
+  Those on the simplex stay as they are, any others count by their largest
+  entry.
+
+  Args:
+    setting: says which they are.
+    test: of learners on a set.
+  """
+
+  def score(keys: Key, data: DistilledData, real: Source) -> jax.Array:
+    label = data.label
+    if setting.label_encoding != 'one-hot':
+      label = jax.nn.one_hot(label.argmax(-1), label.shape[-1])
+    return test(keys, data._replace(label=label, factors=None), real)
+
+  return score
+
+
+def centred(
+  setting: Setting, test: Callable[[Key, LabeledData, Source], jax.Array]
+) -> Tester:
+  """`test` on labels as regression wants them, their mean at zero.
+
+  Args:
+    setting: says whether they are already.
+    test: of learners on a set.
+  """
+
+  def score(keys: Key, data: DistilledData, real: Source) -> jax.Array:
+    label = data.label
+    if setting.label_encoding == 'one-hot':
+      label = LabelEncoding('centred').encode(label)
+    return test(keys, LabeledData(data.image, label), real)
+
+  return score

@@ -1,0 +1,14 @@
+"""Ridge regression on learned features, as FRePo has it."""
+
+from dd_jax.evaluation.protocols import frepo
+from dd_jax.evaluation.protocols.base import Protocol, Setting, centred
+from dd_jax.evaluation.regression import feature_test
+
+
+def krr_feature(setting: Setting) -> Protocol:
+  """Ridge regression on the features of networks that `frepo` trains.
+
+  The regression that FRePo learns a set by (arXiv 2206.00719).
+  """
+  test = feature_test(frepo.recipe(setting), setting.ridge)
+  return Protocol('krr-feature', centred(setting, test))

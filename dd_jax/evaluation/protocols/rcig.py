@@ -1,0 +1,40 @@
+"""RCIG's evaluation."""
+
+import jax
+import optax
+
+from dd_jax.data.source import Source
+from dd_jax.evaluation.learners import learner_test
+from dd_jax.evaluation.optimizers import warmed_adam
+from dd_jax.evaluation.protocols import frepo
+from dd_jax.evaluation.protocols.base import Protocol, Setting, centred
+from dd_jax.methods.frepo import with_flips
+from dd_jax.types import DistilledData, Key, LabeledData
+
+
+def rcig(setting: Setting) -> Protocol:
+  """RCIG's evaluation without augmentation (arXiv 2302.06755).
+
+  Adam at 1e-4, warmed up and annealed as `frepo`'s, 1,000 steps for one image
+  per class of ten and 2,000 for more, batches of at most 256; colour images
+  come with their mirror images.
+  """
+  mirrored = setting.image_shape[-1] == 3
+
+  def steps(data: DistilledData) -> int:
+    size = len(data.image) // (2 if mirrored else 1)
+    return setting.steps or (1000 if size <= 10 else 2000)
+
+  def optimizer(data: DistilledData) -> optax.GradientTransformation:
+    return warmed_adam(1e-4, steps(data), final=1e-6)
+
+  trained = learner_test(
+    frepo.recipe(setting)._replace(
+      optimizer=optimizer, num_steps=steps, batch_size=256, augment=None
+    )
+  )
+
+  def test(keys: Key, data: LabeledData, real: Source) -> jax.Array:
+    return trained(keys, with_flips(data) if mirrored else data, real)
+
+  return Protocol('rcig', centred(setting, test))

@@ -1,0 +1,74 @@
+"""What `experiments.benchmark` measures, by name.
+
+A new case is a function, `(Conditions) -> Row`, in a file of its kind, and a
+line here.
+"""
+
+from experiments.benchmarks import (
+  dispatch,
+  exactness,
+  kernel_speed,
+  learners,
+  outer_steps,
+  unrolling,
+)
+from experiments.benchmarks.measure import Case
+
+_SPEED: dict[str, Case] = {
+  'frepo-1': outer_steps.frepo(1),
+  'frepo-10': outer_steps.frepo(10),
+  'frepo-wide-1': outer_steps.frepo(1, wide=True),
+  'frepo-wide-10': outer_steps.frepo(10, wide=True),
+  'dc-1': outer_steps.gradient_matching('dc', 1),
+  'dc-10': outer_steps.gradient_matching('dc', 10),
+  'dsa-1': outer_steps.gradient_matching('dsa', 1),
+  'dsa-10': outer_steps.gradient_matching('dsa', 10),
+  'dm-1': outer_steps.distribution_matching(1),
+  'dm-10': outer_steps.distribution_matching(10),
+  'rfad': outer_steps.rfad,
+  'mtt-10': outer_steps.trajectory_matching(10),
+  'mtt-50': outer_steps.trajectory_matching(50),
+  'bptt-50': outer_steps.bptt,
+  'rat-bptt-1': outer_steps.window(1, 200),
+  'rat-bptt-10': outer_steps.window(10, 1000),
+  'ten-experts': learners.ten_experts,
+  'mtt-exactness': exactness.exactness,
+  'evaluate': learners.evaluate,
+  'five-learners': learners.five_learners,
+  'dispatch': dispatch.dispatch,
+}
+_KERNELS: dict[str, Case] = {
+  'kernel-convnet': kernel_speed.ours('convnet'),
+  'kernel-convnet-nngp': kernel_speed.ours('convnet', 'nngp'),
+  'kernel-convnet-float64': kernel_speed.ours('convnet', double=True),
+  'kernel-convnet-grey': kernel_speed.ours('convnet', shape=(28, 28, 1)),
+  'kernel-myrtle5': kernel_speed.ours('myrtle5'),
+  'kernel-temporaries': kernel_speed.temporaries,
+  'kernel-peak': kernel_speed.peak,
+  'neural-tangents-convnet': kernel_speed.theirs('convnet'),
+  'neural-tangents-convnet-float64': kernel_speed.theirs(
+    'convnet', double=True
+  ),
+  'neural-tangents-myrtle5-float64': kernel_speed.theirs(
+    'myrtle5', double=True
+  ),
+}
+_UNROLL: dict[str, Case] = {
+  'unroll-time': unrolling.times,
+  'unroll-memory-10': unrolling.memory(10),
+  'unroll-memory-20': unrolling.memory(20),
+  'unroll-memory-50': unrolling.memory(50),
+  'unroll-memory-100': unrolling.memory(100),
+  'unroll-memory-200': unrolling.memory(200),
+  'unroll-memory-400': unrolling.memory(400),
+}
+
+CASES: dict[str, Case] = _SPEED | _KERNELS | _UNROLL
+"""By name."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+  'speed': tuple(_SPEED),
+  'kernels': tuple(_KERNELS),
+  'unroll': tuple(_UNROLL),
+}
+"""Names of cases that are asked for together."""

@@ -1,0 +1,68 @@
+"""DC's protocol: its numbers, its augmentation, its labels."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dd_jax.evaluation.protocols import dc, protocol
+from dd_jax.evaluation.score import evaluate
+
+
+@pytest.mark.parametrize(
+  'size, epochs, steps, restart',
+  [
+    # DC trains epochs 0 to E; the rate falls after epoch E // 2 + 1.
+    (100, 300, 301, 152),
+    (256, 300, 301, 152),
+    (257, 300, 602, 304),
+    (500, 1000, 2002, 1004),
+  ],
+)
+def test_recipe(monkeypatch, setting, images, size, epochs, steps, restart):
+  asked = {}
+
+  def spy(rate, at, **rest):
+    asked.update(rate=rate, at=at, **rest)
+    return optax.sgd(rate)
+
+  monkeypatch.setattr(dc, 'restarted_sgd', spy)
+  transform = None if epochs == 300 else lambda key, image: image
+  found = dc.recipe(setting(), transform, lambda data: dc.STEP_SIZE)
+  found.optimizer(images(size))
+  assert found.num_steps(images(size)) == steps
+  assert found.batch_size == 256 and found.augment is transform
+  assert asked == {
+    'rate': 0.01,
+    'at': restart,
+    'momentum': 0.9,
+    'weight_decay': 5e-4,
+  }
+
+
+def test_mnist_is_augmented_and_nothing_else(monkeypatch, setting, images):
+  """With augmentation there are 1,001 epochs."""
+  found = []
+  monkeypatch.setattr(dc, 'learner_test', found.append)
+  for name in ('mnist', 'fashion_mnist'):
+    protocol('dc', setting(dataset=name))
+  assert [r.num_steps(images(6)) for r in found] == [1001, 301]
+  assert [r.augment is not None for r in found] == [True, False]
+
+
+@pytest.mark.parametrize('encoding', ['one-hot', 'centred'])
+def test_labels(monkeypatch, setting, images, key, real, encoding):
+  """Soft labels on the simplex stay; others count by their largest entry."""
+  seen = []
+
+  def spy(recipe):
+    del recipe
+    return lambda keys, data, test: seen.append(data) or jnp.zeros(len(keys))
+
+  monkeypatch.setattr(dc, 'learner_test', spy)
+  label = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], np.float32)
+  data = images(2)._replace(label=label)
+  chosen = protocol('dc', setting(label_encoding=encoding))
+  evaluate(chosen, key, data, real(), num_learners=1)
+  expected = label if encoding == 'one-hot' else np.eye(3)[[0, 1]]
+  np.testing.assert_allclose(seen[0].label, expected)
