@@ -3,9 +3,9 @@
 import numpy as np
 
 from dd_jax import register
+from dd_jax.data.by_class import class_members, take_images
 from dd_jax.data.source import Source
 from dd_jax.methods.selection import Features
-from dd_jax.parameterization.starts import class_members, take_images
 from dd_jax.types import Key
 
 
