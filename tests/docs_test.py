@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import dd_jax
 from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data import fitting
 from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS
 from dd_jax.methods import METHODS
+from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
 from dd_jax.run import recipe
@@ -33,6 +35,14 @@ SHOWN = [
   for page in sorted(DOCS.glob('*.md'))
   if page.stem != 'start' and BLOCK.search(page.read_text('utf-8'))
 ]
+
+
+EXAMPLES = (
+  'moments', 'network', 'protocol', 'parameterization', 'kernel', 'selection',
+)  # fmt: skip
+LAWS = re.findall(
+  r'^def (test_\w+)', (DOCS / 'examples' / 'laws.py').read_text(), re.MULTILINE
+)
 
 
 def ours(name):
@@ -169,6 +179,68 @@ def test_every_module_is_on_one_page_of_the_api():
   api = ours('api')
   named = re.findall(r'automodule:: (\S+)', '\n'.join(api.pages().values()))
   assert sorted(named) == sorted(api.modules())
+
+
+@pytest.fixture
+def examples(monkeypatch):
+  """The registered examples, by name; afterwards no registry knows them."""
+  pytest.importorskip('dd_jax.register')
+  monkeypatch.syspath_prepend(DOCS / 'examples')
+  registries = [*REGISTRIES.values(), SELECTIONS]
+  before = [dict(registry) for registry in registries]
+  yield {name: fresh_import(name) for name in EXAMPLES}
+  for registry, held in zip(registries, before, strict=True):
+    registry.clear()
+    registry.update(held)
+
+
+def fresh_import(name):
+  sys.modules.pop(name, None)
+  return importlib.import_module(name)
+
+
+def test_the_examples_are_parts_like_any_other(examples, tmp_path, monkeypatch):
+  """Three of them in one run; of the others, that a run would find them."""
+  monkeypatch.setenv('DD_JAX_CACHE', str(tmp_path))
+  changes = {
+    'num_steps': 2,
+    'validate_every': 0,
+    'network': {'name': 'linear_net'},
+    'parameterization': {'name': 'mirrored'},
+    'method': {'batch_size': 8},
+    'evaluation': {'protocol': 'nearest', 'baselines': ()},
+  }
+  made, result = dd_jax.distill(
+    dd_jax.load_dataset('digits'),
+    method='moments',
+    ipc=1,
+    config=changes,
+    progress=False,
+  )
+  assert made.data.image.shape == (20, 8, 8, 1)
+  assert result['protocol'] == 'nearest' and result['stored_floats'] == 640
+  assert result['test_accuracy']['mean'] > 30
+  assert 'central' in METHODS and 'central' in SELECTIONS
+  kernel = recipe.build_kernel({'name': 'gauss', 'get': 'nngp', 'width': 1.0})
+  assert kernel(made.data.image, None).shape == (20, 20)
+
+
+def test_the_example_of_a_recipe(examples):
+  config = fresh_import('digits_moments').get_config(3).to_dict()
+  assert config['ipc'] == 3 and config['method']['name'] == 'moments'
+  recipe.build(config, recipe.Setting((8, 8, 1), 10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('law', LAWS)
+def test_the_examples_keep_the_laws(examples, law):
+  getattr(fresh_import('laws'), law)()
+
+
+def test_the_page_shows_every_example():
+  shown = re.findall(r'examples/(\w+)\.py', (DOCS / 'extending.md').read_text())
+  files = {path.stem for path in DOCS.glob('examples/*.py')}
+  assert set(shown) == files == {*EXAMPLES, 'digits_moments', 'laws'}
 
 
 def test_docstrings_become_what_sphinx_reads():

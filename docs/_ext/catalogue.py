@@ -44,7 +44,7 @@ def parts() -> dict[str, str]:
     'methods': methods(),
     'networks': factories('network', NETWORKS),
     'parameterizations': factories('parameterization', PARAMETERIZATIONS),
-    'picture': prose(dd_jax),
+    'picture': prose(dd_jax).partition('\n\n')[2],
     'plans': _pipes(unroll.__doc__),
     'preprocessings': _pipes(fitting.__doc__),
     'protocol_table': protocol_table(),
