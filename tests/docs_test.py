@@ -246,7 +246,7 @@ def test_the_page_shows_every_example():
 def test_docstrings_become_what_sphinx_reads():
   to_rst = ours('docstrings').to_rst
   text = (
-    'Says `a`, `b`s and `run.recipe.default`.\n'
+    'Says `a`, ±`b`s and `run.recipe.default`.\n'
     '\n'
     '| name | what |\n'
     '|---|---|\n'
@@ -263,7 +263,7 @@ def test_docstrings_become_what_sphinx_reads():
     '  a: `[n]`, of :math:`x`.\n'
   )
   assert '\n'.join(to_rst(text.splitlines())) == (
-    'Says ``a``, ``b``\\ s and '
+    'Says ``a``, ±\\ ``b``\\ s and '
     ':py:obj:`run.recipe.default <dd_jax.run.recipe.default>`.\n'
     '\n'
     '\n'

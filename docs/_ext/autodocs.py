@@ -8,6 +8,8 @@ from docutils import nodes
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 _FIELD = re.compile('Alias for field number')
+_FLAX = re.compile(r', parent: .*? = <[^>]*>, name: str \| None = None')
+_FUNCTION = re.compile(r'<function (\w+)[^>]*>')
 _GOOGLE = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 _VALUES = ('attribute', 'data', 'property')
 
@@ -15,6 +17,7 @@ _VALUES = ('attribute', 'data', 'property')
 def setup(app: Any) -> dict[str, bool]:
   """Has every docstring rewritten."""
   app.connect('autodoc-process-docstring', _process)
+  app.connect('autodoc-process-signature', _signature)
   app.connect('autodoc-skip-member', _skip)
   app.connect('doctree-read', _colons)
   return {'parallel_read_safe': True, 'parallel_write_safe': True}
@@ -29,6 +32,22 @@ def _process(
     lines[:] = to_rst(lines)
   else:
     lines[:] = GoogleDocstring(to_rst(lines), _GOOGLE, what=what).lines()
+
+
+def _signature(
+  app: Any,
+  what: str,
+  name: str,
+  thing: Any,
+  options: Any,
+  arguments: str | None,
+  returned: str | None,
+) -> tuple[str | None, str | None]:
+  """Makes Python of defaults that are functions; leaves out Flax's own."""
+  del app, what, name, thing, options
+  if arguments is not None:
+    arguments = _FLAX.sub('', _FUNCTION.sub(r'\1', arguments))
+  return arguments, returned
 
 
 def _skip(

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 _SECTION = re.compile(r'(Args|Attributes|Raises|Returns|Yields):$')
 _RULE = re.compile(r'\s*\|(:?-+:?\|)+$')
 _CODE = re.compile(r'(:\w+:)?(?<!`)`([^`]+)`(?!`)')
+# What may stand beside a literal; anything else needs an escaped space.
+_BEFORE, _AFTER = '\'"([{<-/:', '\'")]}>-/\\:.,;!?'
 _PIPE = re.compile(r'(?<!\\)\|')
 
 
@@ -36,10 +38,10 @@ def names(text: str) -> str:
   def replaced(match: re.Match[str]) -> str:
     if match.group(1):  # :math:`...` is reStructuredText already
       return match.group()
-    before = text[: match.start()][-1:]
-    after = text[match.end() :][:1]
-    left = '\\ ' if before.isalnum() else ''
-    right = '\\ ' if after.isalnum() else ''
+    before = text[: match.start()][-1:] or ' '
+    after = text[match.end() :][:1] or ' '
+    left = '' if before.isspace() or before in _BEFORE else '\\ '
+    right = '' if after.isspace() or after in _AFTER else '\\ '
     return left + _link(match.group(2)) + right
 
   return _CODE.sub(replaced, text)
