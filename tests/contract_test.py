@@ -472,11 +472,29 @@ LEARNING += [c for c in CASES if c.startswith(UNROLLED)]
 FAMILIES += ['rat_bptt', 'dd', 'label_distillation']
 
 
+# Every method once, every way to decode once; the rest of `CASES` is slow.
+DAILY = {
+  'kip free', 'kip simplex', 'kip label-only', *(f'kip {n}' for n in FACTORISED),
+  'label_solve', 'closed_form', 'frepo batch', 'rfad', 'rcig', 'bptt',
+  'rat_bptt', 'dd', 'label_distillation', 'label_distillation_ridge', 'mtt',
+  'tesla soft labels', 'ftd', 'datm', 'match dm', 'match m3d', 'match datadam',
+  'match idm', 'match cafe', 'dc', 'dsa', 'dcc', 'idc', *SELECTIONS,
+}  # fmt: skip
+
+
 def each(names):
   """Over `names`; the tests of one run together, so it is made once."""
   group = pytest.mark.xdist_group
-  named = [pytest.param(name, marks=group(name)) for name in names]
+  marks = lambda name: [
+    group(name), *([] if name in DAILY else [pytest.mark.slow])
+  ]  # fmt: skip
+  named = [pytest.param(name, marks=marks(name)) for name in names]
   return pytest.mark.parametrize('name', named)
+
+
+def test_every_case_of_the_suite_is_known():
+  assert set(CASES) >= DAILY
+  assert {name for name in FAMILIES if name not in DAILY} == set()
 
 
 @functools.lru_cache(maxsize=2)

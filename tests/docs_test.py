@@ -184,7 +184,6 @@ def test_every_module_is_on_one_page_of_the_api():
 @pytest.fixture
 def examples(monkeypatch):
   """The registered examples, by name; afterwards no registry knows them."""
-  pytest.importorskip('dd_jax.register')
   monkeypatch.syspath_prepend(DOCS / 'examples')
   registries = [*REGISTRIES.values(), SELECTIONS]
   before = [dict(registry) for registry in registries]
