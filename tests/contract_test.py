@@ -474,7 +474,8 @@ FAMILIES += ['rat_bptt', 'dd', 'label_distillation']
 
 # Every method once, every way to decode once; the rest of `CASES` is slow.
 DAILY = {
-  'kip free', 'kip simplex', 'kip label-only', *(f'kip {n}' for n in FACTORISED),
+  'kip free', 'kip simplex', 'kip label-only',
+  *(f'kip {name}' for name in FACTORISED),
   'label_solve', 'closed_form', 'frepo batch', 'rfad', 'rcig', 'bptt',
   'rat_bptt', 'dd', 'label_distillation', 'label_distillation_ridge', 'mtt',
   'tesla soft labels', 'ftd', 'datm', 'match dm', 'match m3d', 'match datadam',
