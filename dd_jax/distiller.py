@@ -165,8 +165,8 @@ def from_loss(
     extra_optimizer: moves `extra`.
     models: where the network in use comes from.
     advance: `(learned, batch, context) -> Model`: how that network moves on
-      after the step; skipped for a member about to retire. Without it, its age
-      grows by one.
+      after the step, `learned` being what the step made of the set; skipped for
+      a member about to retire. Without it, its age grows by one.
     average: decay of a moving average of what the parameterization learns,
       which then is what `distilled` decodes; 0 for none.
     gradient: replaces the gradient of `loss`, where the update follows

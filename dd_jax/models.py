@@ -22,6 +22,11 @@ from dd_jax.types import Key, PyTree, UserError
 class ModelSource(NamedTuple):
   """A protocol, see the module docstring.
 
+  `models` is any pytree: part of the run's state, checkpointed and donated with
+  it, and not counted as part of the set. A method's own second player lives
+  here with its optimiser's state, or a teacher that `init` trains on `source`;
+  `Model.aux` brings them to the loss and to `advance`.
+
   Attributes:
     init: `(key, source) -> models`.
     pick: `(key, models) -> (slot, Model)`.

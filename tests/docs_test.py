@@ -21,6 +21,7 @@ from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
 from dd_jax.run import recipe
+from dd_jax.run.parts import Setting, build, build_kernel
 from dd_jax.types import DistilledData
 from experiments import configs
 
@@ -38,7 +39,8 @@ SHOWN = [
 
 
 EXAMPLES = (
-  'moments', 'network', 'protocol', 'parameterization', 'kernel', 'selection',
+  'moments', 'critic', 'network', 'protocol', 'parameterization', 'kernel',
+  'selection',
 )  # fmt: skip
 LAWS = re.findall(
   r'^def (test_\w+)', (DOCS / 'examples' / 'laws.py').read_text(), re.MULTILINE
@@ -220,14 +222,17 @@ def test_the_examples_are_parts_like_any_other(examples, tmp_path, monkeypatch):
   assert result['protocol'] == 'nearest' and result['stored_floats'] == 640
   assert result['test_accuracy']['mean'] > 30
   assert 'central' in METHODS and 'central' in SELECTIONS
-  kernel = recipe.build_kernel({'name': 'gauss', 'get': 'nngp', 'width': 1.0})
+  kernel = build_kernel(
+    {'name': 'gauss', 'get': 'nngp', 'width': 1.0},
+    Setting((8, 8, 1), 10),
+  )
   assert kernel(made.data.image, None).shape == (20, 20)
 
 
 def test_the_example_of_a_recipe(examples):
   config = fresh_import('digits_moments').get_config(3).to_dict()
   assert config['ipc'] == 3 and config['method']['name'] == 'moments'
-  recipe.build(config, recipe.Setting((8, 8, 1), 10))
+  build(config, Setting((8, 8, 1), 10))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dd_jax.data.preprocess import Preprocessing
-from dd_jax.types import LabeledData, PyTree
+from dd_jax.types import LabeledData, PyTree, UserError
 
 
 class Source(Protocol):
@@ -117,6 +117,23 @@ class Pending(NamedTuple):
   """Examples asked for and not yet fetched."""
 
   indices: jax.Array
+
+  @property
+  def image(self) -> jax.Array:
+    """There is none yet.
+
+    Raises:
+      UserError: says where they will be.
+    """
+    raise UserError(
+      'sample: draws indices alone, for data on the host have no images before '
+      'they are fetched; look at images in the loss'
+    )
+
+  @property
+  def label(self) -> jax.Array:
+    """As `image`."""
+    return self.image
 
 
 @functools.partial(

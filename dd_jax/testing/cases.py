@@ -126,7 +126,10 @@ def difference(a: PyTree, b: PyTree) -> str:
   """Where two trees differ in kind or bits, in a few words; '' if nowhere."""
   before, after = kinds(a)[0], kinds(b)[0]
   if before != after:
-    return f'{before} became {after}'
+    lost, new = _paths(a) - _paths(b), _paths(b) - _paths(a)
+    if not lost | new:
+      return f'{before} became {after}'
+    return f'{sorted(lost)} became {sorted(new)}'
   pairs = zip(jax.tree.leaves_with_path(a), jax.tree.leaves(b), strict=True)
   for (path, x), y in pairs:
     if kinds(x) != kinds(y):
@@ -134,6 +137,12 @@ def difference(a: PyTree, b: PyTree) -> str:
     if not isinstance(x, jax.ShapeDtypeStruct) and bits(x) != bits(y):
       return f'{jax.tree_util.keystr(path)} has other values'
   return ''
+
+
+def _paths(tree: PyTree) -> set[str]:
+  """Where its leaves are."""
+  leaves = jax.tree.leaves_with_path(tree)
+  return {jax.tree_util.keystr(path) for path, _ in leaves}
 
 
 def spread(a: PyTree, b: PyTree) -> float:

@@ -1,6 +1,7 @@
 """Every example held against the laws of its kind, as pytest would run it."""
 
 import optax
+from critic import critic
 from kernel import gauss
 from moments import moments
 from network import linear_net
@@ -21,6 +22,18 @@ def test_moments():
       pixels(2, labels='fixed'),
       mlp(SHAPE, CLASSES, width=8, depth=1),
       optax.sgd(0.1),
+      batch_size=4,
+    )
+  )
+
+
+def test_critic():
+  testing.check_method(
+    lambda: critic(
+      pixels(2, labels='fixed'),
+      mlp(SHAPE, CLASSES, width=8, depth=1),
+      optax.sgd(0.1),
+      optax.adam(0.1),
       batch_size=4,
     )
   )
