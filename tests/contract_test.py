@@ -4,13 +4,15 @@ The laws are functions of `dd_jax.testing`, which says what each asks; those of
 a method in someone else's program are in `programs_test.py`. A new method,
 network or parameterization is one more line in `CASES`.
 
-Run as a script, this file compares one device with two (law 4) and prints what
-it found as JSON: devices can only be chosen before JAX starts.
+Run as a script with names of cases, this file compares one device with two (law
+4) and prints what it found as JSON: devices can only be chosen before JAX
+starts.
 """
 
 import functools
 import json
 import pathlib
+import sys
 import tempfile
 
 import jax
@@ -570,18 +572,29 @@ SHARDED = [
 ]
 
 
-@pytest.fixture(scope='module')
-def two_devices(on_two_devices):
-  """What this file prints as a script, in a process with two devices."""
-  return json.loads(on_two_devices(__file__))
+# One of each way to read a batch: whole, per class, segments, a sweep; a pool.
+SHARDED_DAILY = ['kip free', 'label_solve', 'frepo batch', 'mtt', 'match idm']
 
 
-@pytest.mark.xdist_group('two devices')
-@pytest.mark.parametrize('name', SHARDED)
-def test_two_devices_agree_with_one(name, two_devices):
-  found = devices.Found(**two_devices[name])
-  devices.check(found)
-  assert found.split == BATCH // 2
+@pytest.mark.parametrize(
+  'names',
+  [
+    pytest.param(SHARDED_DAILY, id='daily'),
+    pytest.param(
+      [name for name in SHARDED if name not in SHARDED_DAILY],
+      id='others',
+      marks=pytest.mark.slow,
+    ),
+  ],
+)
+def test_two_devices_agree_with_one(names, on_two_devices):
+  for name, seen in json.loads(on_two_devices(__file__, *names)).items():
+    found = devices.Found(**seen)
+    try:
+      devices.check(found)
+    except AssertionError as error:
+      raise AssertionError(f'{name}: {error}') from error
+    assert found.split == BATCH // 2, name
 
 
 def compare_devices(name):
@@ -719,4 +732,4 @@ def test_refuses_an_artefact_of_another_size():
 
 if __name__ == '__main__':
   jax.config.update('jax_disable_most_optimizations', True)
-  print(json.dumps({name: compare_devices(name) for name in SHARDED}))
+  print(json.dumps({name: compare_devices(name) for name in sys.argv[1:]}))
