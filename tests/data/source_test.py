@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dd_jax.data import fitting, sampling, source
+from dd_jax.types import UserError
 
 # Unequal classes, out of order: 40 of class 0, 3 of class 1, 17 of class 2.
 LABEL = np.random.RandomState(1).permutation(np.repeat([0, 1, 2], [40, 3, 17]))
@@ -63,6 +64,13 @@ def test_shape_and_classes(make):
     members = np.flatnonzero(LABEL == c)
     assert set(row) == set(members)
     np.testing.assert_array_equal(row[: len(members)], members)
+
+
+@pytest.mark.parametrize('field', ['image', 'label'])
+def test_what_is_not_fetched_yet_cannot_be_looked_at(field):
+  plan = source.HostSource(IMAGE, LABEL.astype(np.int32), NONE, 3).plan()
+  with pytest.raises(UserError, match='sample: draws indices alone'):
+    getattr(plan.take(jnp.arange(2)), field)
 
 
 @pytest.mark.parametrize('name', SAMPLES)
