@@ -90,15 +90,11 @@ def distribution_matching(
     value = distance(real, synthetic, context._replace(key=k_distance))
     return value, {'model_age': model.age}
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.per_class(key, source, batch_size)
-
   base = from_loss(
     parameterization,
     optimizer,
     loss,
-    sample=sample,
+    sample=sampling.each_step(sampling.per_class, batch_size),
     models=models or fresh(network, optax.identity()),
     advance=advance,
   )

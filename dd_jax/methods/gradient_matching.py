@@ -19,7 +19,6 @@ import optax
 
 from dd_jax.checks import check_least, check_name
 from dd_jax.data import sampling
-from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods import class_distance
@@ -33,7 +32,7 @@ from dd_jax.models import successive
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
 from dd_jax.training import Model, epochs, train, train_step
-from dd_jax.types import Augment, Key, LabeledData, Metrics
+from dd_jax.types import Augment, LabeledData, Metrics
 
 # By images per class: (matching steps with one network, epochs of training
 # between two of them).
@@ -153,15 +152,11 @@ def gradient_matching(
     trained = train(one_step, model, batches, inner * per_epoch)
     return trained._replace(age=model.age + 1)
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.per_class(key, source, batch_size)
-
   return from_loss(
     parameterization,
     optimizer,
     loss,
-    sample=sample,
+    sample=sampling.each_step(sampling.per_class, batch_size),
     models=successive(network, inner_optimizer, lifetime=outer),
     advance=advance,
   )

@@ -50,10 +50,6 @@ def selection(
     params: PyTree = {'data': {}, 'extra': {}}
     return State(params, {'image': image, 'class': label})
 
-  def sample(key: Key, step: jax.Array, source: Source) -> LabeledData:
-    del step
-    return sampling.uniform(key, source, 1)
-
   def update(
     key: Key, step: jax.Array, state: State, batch: LabeledData
   ) -> tuple[State, Metrics]:
@@ -65,7 +61,9 @@ def selection(
     one_hot = jax.nn.one_hot(state.constants['class'], classes)
     return DistilledData(state.constants['image'], encoding.encode(one_hot))
 
-  return Distiller(init, sample, update, distilled)
+  return Distiller(
+    init, sampling.each_step(sampling.uniform, 1), update, distilled
+  )
 
 
 def random(
