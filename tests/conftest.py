@@ -10,17 +10,38 @@ import types
 from collections.abc import Callable, Iterator
 
 import jax
+import jaxlib
 import numpy as np
 import pytest
 
 _SHARED = pathlib.Path(__file__).parents[2] / 'shared' / 'data'
 
+# The emitters before those of MLIR, where jaxlib still has them, are quicker.
+_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
+_OLD = tuple(map(int, jaxlib.__version__.split('.')[:2])) < (0, 11)
+_TWO_DEVICES = '--xla_force_host_platform_device_count=2'
+_FLAGS = os.environ.get('XLA_FLAGS', '')
+_QUICKLY = {
+  'JAX_DISABLE_MOST_OPTIMIZATIONS': 'true',
+  'XLA_FLAGS': f'{_FLAGS} {_EMITTERS}' if _OLD else _FLAGS,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+  parser.addoption(
+    '--optimised', action='store_true', help='compile programs as users do'
+  )
+
 
 def pytest_configure(config: pytest.Config) -> None:
-  """Tests build the same programs over and over: each is compiled once.
+  """Tiny programs, run a few times: compiling them is all the cost.
 
-  A folder for each worker: an entry is not written atomically.
+  Each is compiled once, in a folder for each worker (an entry is not written
+  atomically), and quickly; what a test starts does the same.
   """
+  if not config.getoption('optimised'):
+    os.environ.update(_QUICKLY)
+    jax.config.update('jax_disable_most_optimizations', True)
   folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
   config.add_cleanup(folder.cleanup)
   jax.config.update('jax_compilation_cache_dir', folder.name)
@@ -110,7 +131,7 @@ def on_two_devices() -> Callable[..., str]:
         **os.environ,
         'JAX_PLATFORMS': 'cpu',
         'PYTHONPATH': os.pathsep.join(sys.path),
-        'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
+        'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} {_TWO_DEVICES}',
       },
       capture_output=True,
       text=True,
@@ -131,8 +152,9 @@ def x64() -> Iterator[None]:
 
 
 @pytest.fixture
-def quick_compiler() -> Iterator[None]:
-  """For a module whose cost is compiling, and that checks the algebra."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
+def optimised() -> Iterator[None]:
+  """The compiler as users have it, for one test."""
+  quick = jax.config.jax_disable_most_optimizations
   jax.config.update('jax_disable_most_optimizations', False)
+  yield
+  jax.config.update('jax_disable_most_optimizations', quick)

@@ -511,14 +511,6 @@ def run(name, count, state=None, first=0):
   return testing.run(case(name), count, state, first)
 
 
-@pytest.fixture(autouse=True, scope='module')
-def compile_quickly():
-  """Tiny programs, run a few times: compiling them is all the cost."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
 SOME = ('donated', 'sources_agree', 'through_orbax', 'whole')  # of families
 APART = ('class_major',)  # below
 EVERYWHERE = [law for law in testing.LAWS if law not in (*SOME, *APART)]
@@ -731,5 +723,4 @@ def test_refuses_an_artefact_of_another_size():
 
 
 if __name__ == '__main__':
-  jax.config.update('jax_disable_most_optimizations', True)
   print(json.dumps({name: compare_devices(name) for name in sys.argv[1:]}))

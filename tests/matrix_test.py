@@ -15,7 +15,7 @@ from dd_jax.run import pipeline, recipe
 from dd_jax.run.workdir import Workdir
 from dd_jax.types import UserError
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('quick_compiler')]
+pytestmark = pytest.mark.slow
 
 IPC, CLASSES = 2, 3
 # Whatever a method calls its sizes: small here.

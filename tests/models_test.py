@@ -10,9 +10,6 @@ from dd_jax.models import ModelSource, fresh, pool
 from dd_jax.networks import frepo_convnet, mlp
 from dd_jax.training import Model
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
-
 SIZE, MAX_AGE = 5, 20
 
 

@@ -6,7 +6,6 @@ A few in the suite, all of them under the marker `slow`.
 import functools
 
 import contract_test
-import jax
 import optax
 import pytest
 from contract_test import CASES, source
@@ -59,13 +58,6 @@ UNDIFFERENTIABLE = {
   'match m3d': (EQUAL, 'where the difference is'),
 }
 """Where no derivative through an outer step is: why, and what is said."""
-
-
-@pytest.fixture(autouse=True, scope='module')
-def compile_quickly():
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 def over(names):

@@ -24,8 +24,6 @@ from dd_jax.training import (
 )
 from dd_jax.types import LabeledData
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def numbered(n: int) -> LabeledData:
   """Example `i` is `i` all over."""

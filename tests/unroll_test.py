@@ -14,8 +14,6 @@ from dd_jax.training import Batch, fresh_model, train, train_step
 from dd_jax.types import LabeledData, UserError
 from dd_jax.unroll import PLANS, choose_plan, estimate_memory, unroll
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 SHAPE, CLASSES, IMAGES = (8, 8, 1), 3, 6
 
 

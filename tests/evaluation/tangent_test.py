@@ -10,8 +10,6 @@ from dd_jax.evaluation.tangent import largest_step_size, tangent_test
 from dd_jax.networks import NETWORKS
 from dd_jax.types import LabeledData
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 SHAPE, CLASSES, SIZE = (4, 4, 1), 3, 5
 
 

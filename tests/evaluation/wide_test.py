@@ -22,14 +22,6 @@ SHAPE, CLASSES = (4, 4, 1), 3
 KEY = jax.random.key(0)
 
 
-@pytest.fixture(autouse=True, scope='module')
-def compile_quickly():
-  """Tiny programs, run a few times: compiling them is all the cost."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
 def arrays(size=45):
   rng = np.random.default_rng(0)
   label = np.arange(size, dtype=np.int32) % CLASSES

@@ -64,9 +64,5 @@ def school():
 
 @pytest.fixture(scope='session')
 def trained(school, tmp_path_factory):
-  """A complete store of three experts, compiled as `quick_compiler` does."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  try:
-    return school.train(tmp_path_factory.mktemp('experts') / 'store')
-  finally:
-    jax.config.update('jax_disable_most_optimizations', False)
+  """A complete store of three experts."""
+  return school.train(tmp_path_factory.mktemp('experts') / 'store')

@@ -15,8 +15,6 @@ from dd_jax.networks import NETWORKS
 from dd_jax.training import Batch, batch_gradient, fresh_model
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def arrays(store):
   return [np.asarray(store.read(i)) for i in range(len(store.experts))]

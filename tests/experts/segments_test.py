@@ -22,8 +22,6 @@ from dd_jax.parameterization import pixels
 from dd_jax.run.driver import distill
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 @pytest.fixture
 def sources(school, trained):

@@ -29,8 +29,6 @@ from dd_jax.kernels.conv.serial import named_layers
 from dd_jax.platform import CPU
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 # The recursion on all pixel pairs [n, m, y, x, y', x'], in NumPy's float64.
 
 W_STD, B_STD = 1.3, 0.2
@@ -424,7 +422,6 @@ def test_rows_stay_on_their_devices(tmp_path):
 SHARDED = """
 import jax
 jax.config.update('jax_num_cpu_devices', 4)
-jax.config.update('jax_disable_most_optimizations', True)
 import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from dd_jax.kernels.conv import avg_pool, conv, dense, flatten, relu, serial
@@ -443,12 +440,6 @@ assert k4.sharding.is_equivalent_to(rows, 2), k4.sharding
 assert jnp.allclose(k, k4, rtol=1e-5), abs(k - k4).max()
 assert jnp.allclose(g, g4, rtol=1e-4, atol=1e-6), abs(g - g4).max()
 """
-
-
-@pytest.fixture
-def optimised():
-  """The compiler as users have it."""
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 @pytest.mark.slow

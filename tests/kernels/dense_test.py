@@ -13,16 +13,7 @@ from jax.test_util import check_grads
 from dd_jax.kernels.dense import dense_kernel, relu_moments
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
-
 DIM = 6
-
-
-@pytest.fixture
-def optimised():
-  """The compiler as users have it."""
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 def points(n: int, seed: int = 0, dim: int = DIM) -> np.ndarray:

@@ -48,7 +48,7 @@ def whole_ntk(network, variables, x, y):
 @pytest.mark.parametrize(
   'name, block', [('mlp', None), ('mlp', 2), ('convnet', 2), ('batch norm', 3)]
 )
-@pytest.mark.usefixtures('x64', 'quick_compiler')
+@pytest.mark.usefixtures('x64')
 def test_ntk_is_the_product_of_whole_jacobians(name, block):
   network = NETWORKS_HERE[name]
   variables = in_double(network.init(KEY))
@@ -64,7 +64,7 @@ def test_ntk_is_the_product_of_whole_jacobians(name, block):
   np.testing.assert_allclose(kernel(y, None), mean, atol=1e-12)
 
 
-@pytest.mark.usefixtures('x64', 'quick_compiler')
+@pytest.mark.usefixtures('x64')
 def test_nngp_is_the_product_of_features():
   network = NETWORKS_HERE['convnet']
   variables = in_double(network.init(KEY))
@@ -75,7 +75,6 @@ def test_nngp_is_the_product_of_features():
   np.testing.assert_allclose(found, expected, atol=1e-13)
 
 
-@pytest.mark.usefixtures('quick_compiler')
 def test_a_wide_network_has_the_infinite_one_s_kernel():
   """In NTK units: a layer's weights count once for each of its inputs."""
   width = 2000
@@ -93,7 +92,7 @@ def test_a_wide_network_has_the_infinite_one_s_kernel():
   )
 
 
-@pytest.mark.usefixtures('x64', 'quick_compiler')
+@pytest.mark.usefixtures('x64')
 def test_gradient_is_that_of_differences():
   plain = NETWORKS['frepo_convnet'](
     SHAPE, CLASSES, width=2, depth=1, norm='none', sharpness=3.0

@@ -9,9 +9,6 @@ from dd_jax.kernels.dense import dense_kernel
 from dd_jax.kernels.ridge import Ridge, predict, solve
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
-
 RIDGES = [Ridge(1e-3, 'trace'), Ridge(0.05, 'absolute')]
 
 

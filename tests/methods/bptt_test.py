@@ -10,8 +10,6 @@ from unrolled import made, source
 from dd_jax.methods.bptt import bptt
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_auto_refuses_a_budget_that_nothing_fits():
   method = made(bptt, plan='auto', memory=1e-9)

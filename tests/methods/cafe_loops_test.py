@@ -11,8 +11,6 @@ import pytest
 from dd_jax.methods.cafe_loops import Loops, inner_loop, outer_step, window
 from dd_jax.training import Model
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 LOOPS = Loops(readings=3, settled=0.04, moved=0.03, outer_cap=6, inner_cap=5)
 
 

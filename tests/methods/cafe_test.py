@@ -13,8 +13,6 @@ from dd_jax.networks import NETWORKS, Network, Outputs
 from dd_jax.parameterization import pixels
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 CLASSES, IPC, SHAPE = 3, 2, (4, 4, 1)
 KEY = jax.random.key(0)
 STEP = jnp.int32(0)

@@ -3,14 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from dd_jax import augment
 from dd_jax.methods.class_distance import distance
 from dd_jax.methods.class_gradients import named_matcher
 from dd_jax.types import LabeledData
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 CLASSES, IPC, SHAPE, REAL = 3, 2, (4, 4, 1), 5
 KEY = jax.random.key(0)

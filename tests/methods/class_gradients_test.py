@@ -3,11 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from dd_jax.methods.class_gradients import with_statistics
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 SHAPE = (4, 4, 1)
 KEY = jax.random.key(0)

@@ -13,8 +13,6 @@ from dd_jax.networks import NETWORKS
 from dd_jax.training import fresh_model
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 CLASSES, SHAPE = 3, (4, 4, 1)
 KEY = jax.random.key(0)
 

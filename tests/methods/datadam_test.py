@@ -9,8 +9,6 @@ from dd_jax import losses
 from dd_jax.methods.datadam import datadam
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 SHAPE = (8, 8, 1)
 KEY = jax.random.key(0)
 

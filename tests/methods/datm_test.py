@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from trajectories import (
   build,
   source,
@@ -11,8 +10,6 @@ from trajectories import (
 )
 
 from dd_jax.methods.datm import datm
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 
 def test_the_window_widens():

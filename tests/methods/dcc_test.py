@@ -2,12 +2,9 @@
 
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from dd_jax.methods.dc import dc
 from dd_jax.methods.dcc import dcc
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 
 def test_dcc_warms_up_class_by_class(gradients):

@@ -13,8 +13,6 @@ from dd_jax.networks import Network, Outputs, mlp
 from dd_jax.parameterization import pixels
 from dd_jax.types import LabeledData, UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 SHAPE, CLASSES = (2, 2, 1), 3
 
 

@@ -15,8 +15,6 @@ from dd_jax.methods.m3d import m3d
 from dd_jax.parameterization import pixels
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 IPC, SHAPE = 2, (8, 8, 1)
 KEY = jax.random.key(0)
 STEP = jnp.int32(0)

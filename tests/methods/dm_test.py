@@ -2,11 +2,8 @@
 
 import numpy as np
 import optax
-import pytest
 
 from dd_jax.methods.dm import dm
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 IPC = 2
 

@@ -3,11 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from dd_jax.methods.embeddings import Embedder, Embedding, embeddings
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 CLASSES, IPC, SHAPE = 3, 2, (8, 8, 1)
 KEY = jax.random.key(0)

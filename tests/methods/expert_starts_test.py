@@ -18,8 +18,6 @@ from dd_jax.methods.datm import datm
 from dd_jax.methods.expert_starts import expert_logits, right_images
 from dd_jax.types import LabeledData, UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_datm_starts_from_images_that_an_expert_gets_right():
   untrained = ResidentExperts(source().experts.params[:, :1], jnp.arange(1))

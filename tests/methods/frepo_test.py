@@ -32,14 +32,6 @@ def toy(size=40, dtype=np.float32):
   return resident(image.astype(dtype), label.astype(np.int32), CLASSES, None)
 
 
-@pytest.fixture(autouse=True, scope='module')
-def compile_quickly():
-  """Tiny programs, run a few times: compiling them is all the cost."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
 @functools.cache
 def network():
   """An MLP: cheap to compile; in the dtype that is switched on."""

@@ -2,7 +2,6 @@
 
 import jax
 import numpy as np
-import pytest
 from trajectories import (
   build,
   source,
@@ -10,8 +9,6 @@ from trajectories import (
 )
 
 from dd_jax.methods.ftd import ftd
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 
 def test_ftd_delivers_the_average():

@@ -20,8 +20,6 @@ from dd_jax.run import parts, recipe
 from dd_jax.training import Batch, train_step
 from dd_jax.types import LabeledData, UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 CLASSES, IPC, SHAPE, REAL = 3, 2, (4, 4, 1), 5
 KEY = jax.random.key(0)
 RATE = 0.1

@@ -10,8 +10,6 @@ from dd_jax.methods.idc import idc
 from dd_jax.parameterization import pixels
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 CLASSES, IPC = 3, 2
 KEY = jax.random.key(0)
 RATE = 0.1

@@ -8,8 +8,6 @@ import pytest
 
 from dd_jax.methods.idm import idm
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 KEY = jax.random.key(0)
 STEP = jnp.int32(0)
 

@@ -11,8 +11,6 @@ from dd_jax.methods.inner_loop import InnerLoop, unrolled_loss
 from dd_jax.networks import Network, Outputs
 from dd_jax.types import LabeledData
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 STEP_SIZE, MOMENTUM = 0.3, 0.9
 
 

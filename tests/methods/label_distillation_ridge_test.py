@@ -9,8 +9,6 @@ from carried import at_start, log_softmax, made
 from dd_jax.methods.label_distillation_ridge import label_distillation_ridge
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_the_ridge_variant_is_ridge_regression(x64):
   method = made(label_distillation_ridge, 'free', ridge=0.7)

@@ -9,8 +9,6 @@ from carried import at_start, log_softmax, made, softmax
 from dd_jax.methods.label_distillation import label_distillation
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_the_gradient_goes_through_the_inner_step(x64):
   """Against finite differences of one step and the loss after it, in NumPy."""

@@ -13,8 +13,6 @@ from dd_jax.methods.label_distillation_ridge import label_distillation_ridge
 from dd_jax.networks import mlp
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 VARIANTS = [label_distillation, label_distillation_ridge]
 
 

@@ -6,13 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
 from dd_jax import losses
 from dd_jax.methods.dm import dm
 from dd_jax.methods.m3d import m3d
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 KEY = jax.random.key(0)
 

@@ -16,8 +16,6 @@ from dd_jax.networks import mlp
 from dd_jax.run import driver
 from dd_jax.types import LabeledData
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_several_networks_are_the_mean_of_each():
   network = mlp(SHAPE, CLASSES, width=4, depth=1)

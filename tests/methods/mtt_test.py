@@ -23,8 +23,6 @@ from dd_jax.methods.student import Student
 from dd_jax.networks import NETWORKS
 from dd_jax.types import DistilledData, UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_several_segments_are_averaged():
   method = build(segments=4)

@@ -8,8 +8,6 @@ from unrolled import made, source
 from dd_jax.methods.rat_bptt import rat_bptt
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def ends(count, **settings):
   """The last inner step of each outer step's unroll."""

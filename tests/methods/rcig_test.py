@@ -19,8 +19,6 @@ from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import pixels
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 CLASSES, IPC, SHAPE = 3, 2, (4, 4, 1)
 CENTRED = LabelEncoding('centred')
 KEY = jax.random.key(0)

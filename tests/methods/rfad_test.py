@@ -23,14 +23,6 @@ KEY = jax.random.key(0)
 RIDGE = 1e-2
 
 
-@pytest.fixture(autouse=True, scope='module')
-def compile_quickly():
-  """Tiny programs, run a few times: compiling them is all the cost."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
 def toy(size=30, dtype=np.float32):
   rng = np.random.default_rng(0)
   label = np.arange(size) % CLASSES

@@ -18,8 +18,6 @@ from dd_jax.networks import NETWORKS
 from dd_jax.types import LabeledData
 from dd_jax.unroll import estimate_memory
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def test_memory_grows_by_the_parameters_alone():
   """Four times the steps: at most as many more carries, and no activations."""

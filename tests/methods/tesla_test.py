@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from jax.flatten_util import ravel_pytree
 from trajectories import (
   NETWORK,
@@ -21,8 +20,6 @@ from trajectories import (
 
 from dd_jax.methods.student import Student
 from dd_jax.methods.tesla import tesla
-
-pytestmark = pytest.mark.usefixtures('quick_compiler')
 
 
 def two_passes(rate, dtype, num_steps):

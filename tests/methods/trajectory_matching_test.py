@@ -14,8 +14,6 @@ from trajectories import (
 
 from dd_jax.methods.student import Student
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 @pytest.mark.parametrize('plan', ['remat', 'nested'])
 def test_the_gradient_is_exact(plan, x64):

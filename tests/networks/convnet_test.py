@@ -10,8 +10,6 @@ from dd_jax.networks import Network, convnet, frepo_convnet
 from dd_jax.networks.convnet import checked_depth
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def images(*shape: int, seed: int = 0) -> jax.Array:
   return jnp.asarray(np.random.default_rng(seed).normal(size=shape))

@@ -14,7 +14,7 @@ from jax.test_util import check_grads
 from dd_jax.networks import convolution
 from dd_jax.networks.convolution import conv3x3, conv3x3_im2col
 
-pytestmark = pytest.mark.usefixtures('quick_compiler', 'as_if_large')
+pytestmark = pytest.mark.usefixtures('as_if_large')
 SMALL = convolution._SMALL
 
 

@@ -9,8 +9,6 @@ import pytest
 from dd_jax.networks import layers
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 def normal(*shape: int, seed: int = 0) -> jax.Array:
   return jnp.asarray(np.random.default_rng(seed).normal(size=shape))

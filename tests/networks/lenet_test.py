@@ -10,8 +10,6 @@ from dd_jax.networks import lenet
 from dd_jax.networks.layers import Conv, max_pool
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 @pytest.mark.parametrize('padding', [0, 2, 'SAME', 'VALID'])
 @pytest.mark.parametrize('size', [(5, 5), (3, 1)])

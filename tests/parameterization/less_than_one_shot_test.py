@@ -13,8 +13,6 @@ from dd_jax.networks import convnet, mlp
 from dd_jax.parameterization import less_than_one_shot
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 SHAPE, CLASSES = (8, 8, 1), 4
 
 

@@ -14,8 +14,6 @@ from dd_jax.run import experts, pipeline, recipe
 from dd_jax.run.workdir import Workdir
 from dd_jax.types import UserError
 
-pytestmark = pytest.mark.usefixtures('quick_compiler')
-
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
