@@ -152,9 +152,9 @@ def x64() -> Iterator[None]:
 
 
 @pytest.fixture
-def optimised() -> Iterator[None]:
+def optimised(pytestconfig: pytest.Config) -> Iterator[None]:
   """The compiler as users have it, for one test."""
-  quick = jax.config.jax_disable_most_optimizations
+  quick = not pytestconfig.getoption('optimised')
   jax.config.update('jax_disable_most_optimizations', False)
   yield
   jax.config.update('jax_disable_most_optimizations', quick)

@@ -53,7 +53,7 @@ def closed(case: Case) -> None:
   require(not weak, 'closed', f'{weak} of the first state are weakly typed')
   key, step = jax.random.key(1), jnp.int32(0)
   state, metrics = jax.eval_shape(
-    case.method.update, key, step, case.state, case.batch
+    case.update, key, step, case.state, case.batch
   )
   before = jax.eval_shape(lambda: case.state)
   seen = difference(before, state)
@@ -86,7 +86,9 @@ def pure(case: Case) -> None:
   first = case.update(*arguments)
   seen = difference(first, case.update(*arguments))
   require(not seen, 'pure', f'the same update twice: {seen}')
-  same = _program(case, arguments) == _program(case, arguments)
+  # A new function: JAX remembers the programs of those it knows.
+  anew = jax.jit(lambda *arguments: case.method.update(*arguments))
+  same = _program(case.update, arguments) == _program(anew, arguments)
   require(same, 'pure', 'update, traced twice, is two programs')
   same = bits(case.state) == before
   require(same, 'pure', 'an update changed the state that it was given')
@@ -228,22 +230,13 @@ def counted(case: Case) -> None:
 
 def lowers(case: Case) -> None:
   """An update lowers for every platform; that needs no device."""
-
-  def update(key_data: jax.Array, *arguments: Any) -> Any:
-    return case.method.update(jax.random.wrap_key_data(key_data), *arguments)
-
-  key_data = jax.random.key_data(jax.random.key(0))
-  exported = jax.export.export(jax.jit(update), platforms=_PLATFORMS)(
-    key_data, jnp.int32(0), case.state, case.batch
-  )
-  found = exported.platforms
-  require(found == _PLATFORMS, 'lowers', f'for {found} alone')
+  arguments = jax.random.key(0), jnp.int32(0), case.state, case.batch
+  case.update.trace(*arguments).lower(lowering_platforms=_PLATFORMS)
 
 
-def _program(case: Case, arguments: Any) -> tuple[str, list[bytes]]:
+def _program(update: Any, arguments: Any) -> tuple[str, list[bytes]]:
   """The program of an update, without addresses, and its constants."""
-  # A new function each time: JAX remembers the programs of those it knows.
-  traced = jax.make_jaxpr(lambda *a: case.method.update(*a))(*arguments)
+  traced = update.trace(*arguments).jaxpr
   return re.sub('0x[0-9a-f]+', '', str(traced.jaxpr)), bits(traced.consts)
 
 

@@ -186,7 +186,9 @@ def test_wide_networks_have_the_kernel(activation, standard, w_std, b_std):
   options |= {'w_std': w_std, 'b_std': b_std}
   if standard:
     options |= {'parametrization': 'standard', 'width': width}
-  nngp, ntk = (dense_kernel(get, **options)(x) for get in ('nngp', 'ntk'))
+  nngp, ntk = (
+    jax.jit(dense_kernel(get, **options))(x) for get in ('nngp', 'ntk')
+  )
   assert relative_error(outputs.T @ outputs / len(keys), nngp) < 0.1
   assert relative_error(tangents.mean(0), ntk) < 0.06
 

@@ -37,7 +37,8 @@ def whole_ntk(network, variables, x, y):
 
   def jacobian(x):
     run = lambda p: network.apply({**variables, 'params': p}, x)[0].logits
-    leaves = jax.tree.leaves(jax.jacobian(run)(variables['params']))
+    whole = jax.jit(jax.jacobian(run))(variables['params'])
+    leaves = jax.tree.leaves(whole)
     return np.concatenate(
       [np.asarray(a).reshape(len(x), CLASSES, -1) for a in leaves], -1
     )
@@ -54,9 +55,12 @@ def test_ntk_is_the_product_of_whole_jacobians(name, block):
   variables = in_double(network.init(KEY))
   x, y = images(3), images(5, 1)
   expected = whole_ntk(network, variables, x, y)
-  found = empirical_ntk(network, variables, x, y, block=block)
+  ntk = jax.jit(
+    lambda x, y: empirical_ntk(network, variables, x, y, block=block)
+  )
+  found = ntk(x, y)
   np.testing.assert_allclose(found, expected, atol=1e-12)
-  kernel = empirical_kernel(network, variables, block=block)
+  kernel = jax.jit(empirical_kernel(network, variables, block=block))
   mean = np.trace(expected, axis1=2, axis2=3) / CLASSES
   np.testing.assert_allclose(kernel(x, y), mean, atol=1e-12)
   own = whole_ntk(network, variables, y, y)
@@ -100,8 +104,8 @@ def test_gradient_is_that_of_differences():
   variables = in_double(plain.init(KEY))
   kernel = empirical_kernel(plain, variables, block=2)
   x, y, direction = images(3), images(2, 1), images(3, 2)
-  total = lambda x: jnp.sum(jnp.sin(kernel(x, y)))
-  slope = jnp.vdot(jax.grad(total)(x), direction)
+  total = jax.jit(lambda x: jnp.sum(jnp.sin(kernel(x, y))))
+  slope = jnp.vdot(jax.jit(jax.grad(total))(x), direction)
   h = 1e-6
   difference = (total(x + h * direction) - total(x - h * direction)) / (2 * h)
   assert float(slope) == pytest.approx(float(difference), rel=1e-6)

@@ -36,7 +36,7 @@ def gradient(learner, variables, image, label, matched):
     out, _ = learner.apply({**variables, 'params': params}, image)
     return jnp.mean(soft_cross_entropy(out.logits, label))
 
-  found = jax.tree.leaves(jax.grad(mean_loss)(variables['params']))
+  found = jax.tree.leaves(jax.jit(jax.grad(mean_loss))(variables['params']))
   least = {'weights': 2, 'all': 0, 'convolutions': 4}[matched]
   return [np.asarray(g) for g in found if g.ndim >= least]
 

@@ -15,7 +15,7 @@ STEP = jnp.int32(0)
 def queue_of(toys, **settings):
   sizes = {'queue_size': 5, 'queue_start': 4, 'queue_interval': 3}
   sizes |= {'train_steps': 2, 'train_batch_size': 6}
-  return toys.make(idm, toys.convnet(), **{**sizes, **settings})
+  return toys.make(idm, toys.convnet(depth=1), **{**sizes, **settings})
 
 
 def kernels(models):

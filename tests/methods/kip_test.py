@@ -88,7 +88,7 @@ def test_loss_is_the_papers(ridge, loss):
   # Labels that no class could have: the loss must use them as they are.
   label = np.random.default_rng(1).normal(size=(IPC * CLASSES, CLASSES))
   state.params['data']['label'] = jnp.asarray(label)
-  _, metrics = method.update(jax.random.key(0), 0, state, batch)
+  _, metrics = jax.jit(method.update)(jax.random.key(0), 0, state, batch)
   expected = objective(
     np.asarray(state.params['data']['image']),
     label,
@@ -106,7 +106,7 @@ def test_loss_is_the_papers(ridge, loss):
 def test_gradient_matches_finite_differences(part, loss):
   method = make(loss=loss)
   state, batch = started(method)
-  after, _ = method.update(jax.random.key(0), 0, state, batch)
+  after, _ = jax.jit(method.update)(jax.random.key(0), 0, state, batch)
   before = {k: np.asarray(v) for k, v in state.params['data'].items()}
   # A step of SGD at 1 is minus the gradient.
   gradient = before[part] - np.asarray(after.params['data'][part])
@@ -125,7 +125,7 @@ def test_gradient_matches_finite_differences(part, loss):
 def test_the_scale_is_learned():
   method = make(loss='cross_entropy')
   state, batch = started(method)
-  after, metrics = method.update(jax.random.key(0), 0, state, batch)
+  after, metrics = jax.jit(method.update)(jax.random.key(0), 0, state, batch)
   assert float(metrics['temperature']) == pytest.approx(10)
   moved = np.exp(float(after.params['extra']['log_scale']))
   assert moved != 10 and abs(np.log(moved / 10)) < 0.02

@@ -26,7 +26,9 @@ def test_the_ridge_variant_is_ridge_regression(x64):
   weights = f.T @ np.linalg.solve(gram, np.asarray(data.label))
   logits = features(batch.image) @ weights
   expected = -np.mean(np.sum(np.asarray(batch.label) * log_softmax(logits), 1))
-  _, metrics = method.update(jax.random.key(2), jnp.int32(0), state, batch)
+  _, metrics = jax.jit(method.update)(
+    jax.random.key(2), jnp.int32(0), state, batch
+  )
   assert float(metrics['loss']) == pytest.approx(expected, rel=1e-9)
 
 

@@ -50,6 +50,7 @@ def problem(dtype):
   return cast(data, dtype), cast(segment, dtype)
 
 
+@jax.jit
 def descend(params, data, rate):
   def loss(params):
     logits = NETWORK.apply({'params': params}, data.image)[0].logits

@@ -181,7 +181,7 @@ def test_plays_beside_any_loss(source):
   )
   state = method.init(jax.random.key(0), source)
   for t in range(2):
-    state, metrics = method.update(jax.random.key(t), t, state, None)
+    state, metrics = jax.jit(method.update)(jax.random.key(t), t, state, None)
   assert int(state.adversary.age) == 2
   assert metrics['loss'] == 1 + metrics['adversary_penalty']
   assert metrics['adversary_loss'] > 0
