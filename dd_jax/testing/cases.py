@@ -55,7 +55,8 @@ def case(make: Make, source: Any = None) -> Case:
     return method.update(*arguments)
 
   key = jax.random.key(0)
-  state = method.init(key, source)
+  # Committed to its device, as a restored one is: one program serves both.
+  state = jax.device_put(method.init(key, source), jax.devices()[0])
   batch = method.sample(key, jnp.int32(0), source)
   return Case(make, source, method, state, batch, jax.jit(update), traces)
 
