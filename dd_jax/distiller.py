@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from dd_jax.data.source import Source
-from dd_jax.models import ModelSource
+from dd_jax.models import ModelPool
 from dd_jax.parameterization.base import (
   Adversary,
   Parameterization,
@@ -33,7 +33,7 @@ class State(NamedTuple):
     params: what the outer optimiser moves: `{'data': ..., 'extra': ...}`.
     constants: what decoding needs and nothing moves.
     opt_state: of the outer optimiser.
-    models: of the model source; `()` where there is none.
+    models: of the model pool; `()` where there is none.
     average: moving average of `params['data']`; `()` where there is none.
     adversary: of the parameterization; `()` where there is none.
   """
@@ -148,7 +148,7 @@ def from_loss(
   sample: Callable[[Key, jax.Array, Source], PyTree],
   extra: PyTree = None,
   extra_optimizer: optax.GradientTransformation | None = None,
-  models: ModelSource | None = None,
+  models: ModelPool | None = None,
   advance: Advance | None = None,
   average: float = 0.0,
   gradient: Gradient = value_and_gradient,

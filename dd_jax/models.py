@@ -1,8 +1,8 @@
-"""Model sources: where the network in use comes from and how it ages.
+"""Model pools: where the network in use comes from and how it ages.
 
-Six published methods differ in nothing else. A source is three functions of
-plain state, so the pool is checkpointed, sharded and drawn from inside
-compiled code like any other array.
+Six published methods differ in nothing else. A pool is four functions of plain
+state, which is checkpointed, sharded and drawn from inside compiled code like
+any other array.
 """
 
 import functools
@@ -19,7 +19,7 @@ from dd_jax.training import Model, fresh_model
 from dd_jax.types import Key, PyTree, UserError
 
 
-class ModelSource(NamedTuple):
+class ModelPool(NamedTuple):
   """A protocol, see the module docstring.
 
   `models` is any pytree: part of the run's state, checkpointed and donated with
@@ -46,7 +46,7 @@ def fresh(
   optimizer: optax.GradientTransformation,
   *,
   count: int = 1,
-) -> ModelSource:
+) -> ModelPool:
   """Untrained networks, drawn anew each step.
 
   Args:
@@ -62,7 +62,7 @@ def fresh(
       return 0, one(key)
     return 0, jax.lax.map(one, jax.random.split(key, count))
 
-  return ModelSource(
+  return ModelPool(
     init=lambda key, source: (),
     pick=pick,
     put=lambda key, models, slot, model: models,
@@ -76,7 +76,7 @@ def pool(
   *,
   size: int = 10,
   max_age: int = 100,
-) -> ModelSource:
+) -> ModelPool:
   """Networks of all ages up to `max_age`, drawn uniformly (FRePo).
 
   Ages are staggered at the start, `i max_age / size`, so that members do not
@@ -116,7 +116,7 @@ def pool(
     )
     return jax.tree.map(lambda a, b: a.at[slot].set(b), models, model)
 
-  return ModelSource(init, pick, put, retiring)
+  return ModelPool(init, pick, put, retiring)
 
 
 def renewed(
@@ -125,7 +125,7 @@ def renewed(
   finished: Callable[[Model], jax.Array],
   *,
   aux: PyTree = (),
-) -> ModelSource:
+) -> ModelPool:
   """One network, used until it is finished, then replaced by an untrained one.
 
   Args:
@@ -142,7 +142,7 @@ def renewed(
     del models, slot
     return jax.lax.cond(finished(model), newborn, lambda key: model, key)
 
-  return ModelSource(
+  return ModelPool(
     init=lambda key, source: jax.jit(newborn)(key),
     pick=lambda key, models: (0, models),
     put=put,
@@ -175,7 +175,7 @@ def queue(
   interval: int = 30,
   trained: int = 2,
   aux: PyTree = (),
-) -> ModelSource:
+) -> ModelPool:
   """Networks that grow older whether or not they are picked (IDM).
 
   Every step matches on one member and trains `trained` different ones, drawn
@@ -235,7 +235,7 @@ def queue(
     oldest = (models.oldest + due) % size
     return Queue(members, live, oldest, clock)
 
-  return ModelSource(init, pick, put, retiring=lambda model: jnp.asarray(False))
+  return ModelPool(init, pick, put, retiring=lambda model: jnp.asarray(False))
 
 
 def _check_queue(size: int, start: int, interval: int, trained: int) -> None:
@@ -253,7 +253,7 @@ def _check_queue(size: int, start: int, interval: int, trained: int) -> None:
 
 def successive(
   network: Network, optimizer: optax.GradientTransformation, *, lifetime: int
-) -> ModelSource:
+) -> ModelPool:
   """One network at a time, replaced after `lifetime` outer steps (DC, IDC).
 
   Its age is the inner clock: 0 for the first outer step that uses it. It is

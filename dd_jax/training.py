@@ -1,6 +1,6 @@
 """The inner loop: how a learner is trained on labelled data.
 
-Model sources, evaluation, experts and meta-gradients all use it.
+Model pools, evaluation, experts and meta-gradients all use it.
 """
 
 import functools

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from dd_jax.distiller import Budget, State, budget, fresh_buffers, from_loss
-from dd_jax.models import ModelSource
+from dd_jax.models import ModelPool
 from dd_jax.parameterization import Parameterization
 from dd_jax.training import Model
 from dd_jax.types import DistilledData, LabeledData
@@ -96,7 +96,7 @@ def counter(retires_at):
     old = model.age > retires_at
     return slot, jax.tree.map(lambda a, b: jnp.where(old, a, b), fresh, model)
 
-  return ModelSource(
+  return ModelPool(
     init=lambda key, source: (0, Model(jnp.float32(0), (), jnp.int32(0))),
     pick=lambda key, models: models,
     put=put,

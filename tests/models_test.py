@@ -6,20 +6,20 @@ import numpy as np
 import optax
 import pytest
 
-from dd_jax.models import ModelSource, fresh, pool
+from dd_jax.models import ModelPool, fresh, pool
 from dd_jax.networks import frepo_convnet, mlp
 from dd_jax.training import Model
 
 SIZE, MAX_AGE = 5, 20
 
 
-def make(size: int = SIZE, max_age: int = MAX_AGE) -> ModelSource:
+def make(size: int = SIZE, max_age: int = MAX_AGE) -> ModelPool:
   network = mlp((2, 2, 1), 3, width=4)
   return pool(network, optax.adam(1e-3), size=size, max_age=max_age)
 
 
-def start(source: ModelSource, seed: int = 0) -> Model:
-  return source.init(jax.random.key(seed), None)
+def start(made: ModelPool, seed: int = 0) -> Model:
+  return made.init(jax.random.key(seed), None)
 
 
 def slot_of(models: Model, slot: int) -> Model:
@@ -55,29 +55,29 @@ def test_ages_are_staggered(size, max_age, ages):
 
 
 def test_members_differ_and_repeat_with_the_key():
-  source = make()
-  models = start(source)
+  made = make()
+  models = start(made)
   kernels = models.variables['params']['Dense_0']['kernel']
   assert kernels.shape == (SIZE, 4, 4)
   assert len(np.unique(kernels)) == kernels.size
-  assert same(models, start(source))
-  other = start(source, seed=1).variables['params']['Dense_0']['kernel']
+  assert same(models, start(made))
+  other = start(made, seed=1).variables['params']['Dense_0']['kernel']
   assert jnp.all(kernels != other)
 
 
 def test_pick_returns_the_member_in_the_slot_it_names():
-  source = make()
-  models = start(source)
+  made = make()
+  models = start(made)
   for seed in range(4):
-    slot, model = source.pick(jax.random.key(seed), models)
+    slot, model = made.pick(jax.random.key(seed), models)
     assert same(model, slot_of(models, int(slot)))
 
 
 def test_members_are_drawn_uniformly():
-  source, draws = make(), 5000
-  models = start(source)
+  made, draws = make(), 5000
+  models = start(made)
   keys = jax.random.split(jax.random.key(3), draws)
-  slots = jax.jit(jax.vmap(lambda key: source.pick(key, models)[0]))(keys)
+  slots = jax.jit(jax.vmap(lambda key: made.pick(key, models)[0]))(keys)
   counts = np.bincount(np.asarray(slots), minlength=SIZE)
   assert counts.sum() == draws and len(counts) == SIZE
   expected = draws / SIZE
@@ -86,32 +86,32 @@ def test_members_are_drawn_uniformly():
 
 
 def test_put_writes_its_slot_and_no_other():
-  source = make()
-  models = start(source)
+  made = make()
+  models = start(made)
   model = moved(slot_of(models, 2))
-  after = source.put(jax.random.key(1), models, 2, model)
+  after = made.put(jax.random.key(1), models, 2, model)
   for slot in range(SIZE):
     want = model if slot == 2 else slot_of(models, slot)
     assert same(slot_of(after, slot), want)
 
 
-def one_step(source: ModelSource, models: Model) -> Model:
+def one_step(made: ModelPool, models: Model) -> Model:
   """What a method does with slot 0: a step, or age alone if it retires."""
   picked = slot_of(models, 0)
-  retiring = source.retiring(picked)
+  retiring = made.retiring(picked)
   model = picked._replace(age=picked.age + 1) if retiring else moved(picked)
   return model
 
 
 def test_a_member_is_used_at_every_age_up_to_the_last_and_then_replaced():
-  source = make(size=1, max_age=3)
-  models, ages, retiring, news = start(source), [], [], []
-  put = jax.jit(source.put)
+  made = make(size=1, max_age=3)
+  models, ages, retiring, news = start(made), [], [], []
+  put = jax.jit(made.put)
   for seed in range(9):
     picked = slot_of(models, 0)
     ages.append(int(picked.age))
-    retiring.append(bool(source.retiring(picked)))
-    after = put(jax.random.key(seed), models, 0, one_step(source, models))
+    retiring.append(bool(made.retiring(picked)))
+    after = put(jax.random.key(seed), models, 0, one_step(made, models))
     kernel = lambda m: m.variables['params']['Dense_0']['kernel']
     # Steps add one; a fresh member is nowhere near.
     news.append(not np.allclose(kernel(after), kernel(models) + 1))
@@ -121,10 +121,10 @@ def test_a_member_is_used_at_every_age_up_to_the_last_and_then_replaced():
 
 
 def test_a_replacement_is_untrained_and_depends_on_the_key():
-  source = make()
-  models = start(source)
+  made = make()
+  models = start(made)
   old = slot_of(models, 1)._replace(age=jnp.asarray(MAX_AGE + 1, jnp.int32))
-  put = jax.jit(source.put)
+  put = jax.jit(made.put)
   one, two, again = (
     slot_of(put(jax.random.key(seed), models, 1, old), 1) for seed in (1, 2, 1)
   )
@@ -134,12 +134,12 @@ def test_a_replacement_is_untrained_and_depends_on_the_key():
 
 def test_state_keeps_its_types_under_put_and_no_type_is_weak():
   network = frepo_convnet((8, 8, 1), 3, width=2, depth=2)
-  source = pool(network, optax.adam(1e-3), size=2, max_age=3)
-  models = start(source)
+  made = pool(network, optax.adam(1e-3), size=2, max_age=3)
+  models = start(made)
 
   def step(key, models):
-    slot, model = source.pick(key, models)
-    return source.put(key, models, slot, model)
+    slot, model = made.pick(key, models)
+    return made.put(key, models, slot, model)
 
   after = jax.eval_shape(step, jax.random.key(0), models)
   assert jax.tree.structure(after) == jax.tree.structure(models)
@@ -149,18 +149,18 @@ def test_state_keeps_its_types_under_put_and_no_type_is_weak():
 
 
 def test_fresh_networks_depend_on_the_key_alone():
-  source = fresh(mlp((2, 2, 1), 3, width=4), optax.sgd(0.1))
-  assert source.init(jax.random.key(0), None) == ()
-  slot, model = source.pick(jax.random.key(1), ())
-  again = source.pick(jax.random.key(1), ())[1]
-  other = source.pick(jax.random.key(2), ())[1]
+  made = fresh(mlp((2, 2, 1), 3, width=4), optax.sgd(0.1))
+  assert made.init(jax.random.key(0), None) == ()
+  slot, model = made.pick(jax.random.key(1), ())
+  again = made.pick(jax.random.key(1), ())[1]
+  other = made.pick(jax.random.key(2), ())[1]
   leaves = lambda m: np.concatenate(
     [np.ravel(x) for x in jax.tree.leaves(m.variables)]
   )
   np.testing.assert_array_equal(leaves(model), leaves(again))
   assert np.any(leaves(model) != leaves(other))
   assert model.age == 0
-  assert source.put(jax.random.key(3), (), slot, model) == ()
+  assert made.put(jax.random.key(3), (), slot, model) == ()
 
 
 def test_several_fresh_networks_are_stacked_and_differ():

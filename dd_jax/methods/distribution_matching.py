@@ -33,7 +33,7 @@ from dd_jax.distiller import (
 )
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods.embeddings import Embedder, Embedding, embeddings
-from dd_jax.models import ModelSource, fresh
+from dd_jax.models import ModelPool, fresh
 from dd_jax.networks import Network, Outputs
 from dd_jax.parameterization.base import Parameterization
 from dd_jax.training import Model
@@ -50,7 +50,7 @@ def distribution_matching(
   *,
   embed: Callable[[Outputs], Embedding],
   distance: Distance,
-  models: ModelSource | None = None,
+  models: ModelPool | None = None,
   advance: Advance | None = None,
   augment: Augment | None = None,
   batch_size: int = 256,

@@ -15,7 +15,7 @@ import optax
 from dd_jax.data.source import Source
 from dd_jax.distiller import Advance, Context, Distiller, Learned, State
 from dd_jax.losses import squared_error
-from dd_jax.models import ModelSource, pool
+from dd_jax.models import ModelPool, pool
 from dd_jax.networks import Network
 from dd_jax.training import Model, epochs, train, train_step
 from dd_jax.types import Key, LabeledData, PyTree, UserError
@@ -30,7 +30,7 @@ class Pooled(NamedTuple):
     aged: makes a distiller whose members start at the ages they claim.
   """
 
-  models: ModelSource
+  models: ModelPool
   advance: Advance
   aged: Callable[[Distiller], Distiller]
 

@@ -9,7 +9,7 @@ from dd_jax.checks import check_least
 from dd_jax.data import sampling
 from dd_jax.data.source import Source
 from dd_jax.distiller import Context, Learned
-from dd_jax.models import ModelSource, fresh_model
+from dd_jax.models import ModelPool, fresh_model
 from dd_jax.networks import Network
 from dd_jax.parameterization import Parameterization
 from dd_jax.training import Model
@@ -86,7 +86,7 @@ def critic(
   def pick(key: Key, critic: PyTree) -> tuple[int, Model]:
     return 0, fresh_model(network, optax.identity(), key)._replace(aux=critic)
 
-  models = ModelSource(
+  models = ModelPool(
     init,
     pick,
     put=lambda key, critic, slot, model: model.aux,
