@@ -16,15 +16,18 @@ import pytest
 
 _SHARED = pathlib.Path(__file__).parents[2] / 'shared' / 'data'
 
-# The emitters before those of MLIR, where jaxlib still has them, are quicker.
-_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
-_OLD = tuple(map(int, jaxlib.__version__.split('.')[:2])) < (0, 11)
-_TWO_DEVICES = '--xla_force_host_platform_device_count=2'
-_FLAGS = os.environ.get('XLA_FLAGS', '')
-_QUICKLY = {
-  'JAX_DISABLE_MOST_OPTIMIZATIONS': 'true',
-  'XLA_FLAGS': f'{_FLAGS} {_EMITTERS}' if _OLD else _FLAGS,
+# A flag that jaxlib does not know ends the process: only where each is known.
+_JAXLIB = tuple(map(int, jaxlib.__version__.split('.')[:2]))
+_COMPILER = {
+  '--xla_cpu_opt_preset=FAST_COMPILE': ((0, 10), (0, 12)),
+  '--xla_cpu_use_fusion_emitters=false': ((0, 10), (0, 10)),
 }
+_TWO_DEVICES = '--xla_force_host_platform_device_count=2'
+
+
+def _flags(*more: str) -> str:
+  """`XLA_FLAGS` as they are, and more of them."""
+  return ' '.join([os.environ.get('XLA_FLAGS', ''), *more]).strip()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,7 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
   atomically), and quickly; what a test starts does the same.
   """
   if not config.getoption('optimised'):
-    os.environ.update(_QUICKLY)
+    known = [f for f, (a, b) in _COMPILER.items() if a <= _JAXLIB <= b]
+    os.environ['XLA_FLAGS'] = _flags(*known)
+    os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = 'true'
     jax.config.update('jax_disable_most_optimizations', True)
   folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
   config.add_cleanup(folder.cleanup)
@@ -131,7 +136,7 @@ def on_two_devices() -> Callable[..., str]:
         **os.environ,
         'JAX_PLATFORMS': 'cpu',
         'PYTHONPATH': os.pathsep.join(sys.path),
-        'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} {_TWO_DEVICES}',
+        'XLA_FLAGS': _flags(_TWO_DEVICES),
       },
       capture_output=True,
       text=True,

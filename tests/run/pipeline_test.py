@@ -44,7 +44,7 @@ def toy(name='toy', shift=0):
   )
 
 
-UNROLLED = ('bptt', 'rat_bptt', 'dd', 'sldd')
+FROM_REAL = ('bptt', 'rat_bptt', 'dd', 'sldd', 'dc')
 # A closed form has no NTK: its own tests score it.
 METHODS = [m for m in recipe.METHODS if m != 'closed_form']
 
@@ -65,12 +65,14 @@ def config(name='kip', **changes):
   recipe.update(found, small)
   if 'batch_size' in found['method']:
     recipe.update(found, {'method': {'batch_size': 32}})
-  if name == 'frepo':
-    network = {'width': 4, 'depth': 1}
-    recipe.update(found, {'network': network, 'method': {'pool_size': 2}})
+  if 'width' in found.get('network', {}):
+    recipe.update(found, {'network': {'width': 8, 'depth': 1}})
+  few = {'pool_size': 2, 'max_age': 5, 'networks': 2}
+  few = {k: v for k, v in few.items() if k in found['method']}
+  recipe.update(found, {'method': few})
   if 'expert_epochs' in found['method']:
     recipe.update(found, matching())
-  if name in UNROLLED:  # four steps lead nowhere from noise
+  if name in FROM_REAL:  # four steps lead nowhere from noise
     recipe.update(found, {'parameterization': {'start': 'real'}})
     recipe.update(found, {'preprocessing': 'standardise'})
     recipe.update(found, {'optimizer': {'learning_rate': 1e-3}})
