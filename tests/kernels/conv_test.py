@@ -406,6 +406,24 @@ def test_both_ways_through_a_kernel_fn():
     kernel_fn(x, None, 'cov')
 
 
+def test_a_gradient_has_a_derivative_in_all_but_the_images(x64):
+  kernel = serial([conv(), relu(), flatten(), dense()])
+  x, y, along = (images(n, (3, 3, 1), seed=n) for n in (2, 3, 2))
+
+  def slope(weight, x, other=y):
+    loss = lambda x: jnp.vdot(weight, kernel(x, other) ** 2)
+    return jnp.vdot(jax.grad(loss)(x), along)
+
+  weight, nudge = np.random.default_rng(0).normal(size=(2, 2, 3))
+  found = jnp.vdot(jax.grad(slope)(weight, x), nudge)
+  # The slope is linear in the weight.
+  np.testing.assert_allclose(found, slope(nudge, x), rtol=1e-9)
+  for other in (y, None):
+    weight = np.ones((2, 3 if other is y else 2))
+    with pytest.raises(UserError, match='second derivative of a convolutional'):
+      jax.grad(slope, argnums=1)(weight, x, other)
+
+
 # Sharding, and slow scientific checks.
 
 

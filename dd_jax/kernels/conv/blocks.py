@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dd_jax.derivatives import last
 from dd_jax.kernels.conv import network
 from dd_jax.kernels.conv.layers import Slice
 from dd_jax.kernels.conv.network import Side
@@ -113,7 +114,7 @@ def _singles(tree: PyTree) -> PyTree:
 def cross(engine: Engine) -> Callable[[Side, Side], jax.Array]:
   """The kernel of two batches, `(first [n], second [m]) -> [n, m]`.
 
-  Reverse mode gives exact gradients in whichever argument has one.
+  Reverse mode gives exact gradients, once, in whichever argument has one.
   """
 
   @jax.custom_vjp
@@ -132,7 +133,8 @@ def cross(engine: Engine) -> Callable[[Side, Side], jax.Array]:
     return k.T if swapped else k, (sides, kept, _Static(flags))
 
   def back(residuals, g):  # type: ignore[no-untyped-def]
-    sides, kept, static = residuals
+    *residuals, static = residuals
+    sides, kept = last(tuple(residuals), network.SECOND)
     swapped, both = static.value
     if swapped:
       tiles = _Tiles(engine, *sides[::-1])
@@ -301,7 +303,7 @@ def symmetric(engine: Engine) -> Callable[[Side], jax.Array]:
     return k, (side, kept)
 
   def back(residuals: tuple, g: jax.Array) -> tuple[Side]:
-    side, kept = residuals
+    side, kept = last(residuals, network.SECOND)
     rows, columns, blocks = _pairs(engine, len(g), g.dtype)
     weight = (g + g.T)[rows, columns] * np.where(rows == columns, 0.5, 1)
     room = blocks.shape[0] * blocks.shape[2] - len(rows)

@@ -6,11 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dd_jax.derivatives import last
 from dd_jax.kernels.conv import stage as stages
 from dd_jax.kernels.conv.chain import Part
 from dd_jax.kernels.conv.layers import Slice
 from dd_jax.kernels.conv.plan import Plan, Stage
 from dd_jax.kernels.dense import Moments
+
+SECOND = 'the second derivative of a convolutional kernel in its images'
 
 
 class Side(NamedTuple):
@@ -31,7 +34,7 @@ class Side(NamedTuple):
 def side(plan: Plan, channels: tuple[jax.Array, ...]) -> Side:
   """Everything about single images, once per image.
 
-  Gradients pass through, in reverse mode.
+  Gradients pass through, once and in reverse mode.
 
   Args:
     plan: of the images' shape.
@@ -95,7 +98,7 @@ def _own_kernel(
     return kernel(state, p, q), (state, p, q)
 
   def back(kept, g):  # type: ignore[no-untyped-def]
-    state, p, q = kept
+    state, p, q = last(kept, SECOND)
     g_state, g_p, _ = stages.reverse(stage, state, p, q, g, sides=(True, False))
     return g_state, g_p, None
 

@@ -48,11 +48,12 @@ def serial(
     `kernel(x1 [n, h, w, c], x2 [m, h, w, c] or None) -> [n, m]`, exact, in
     float64 for float64 images, else in float32; None stands for `x1` again
     and costs half. Gradients are exact in both arguments, in reverse mode
-    only, and finite on duplicates, zero images and flips.
+    only, and finite on duplicates, zero images and flips. There is one: the
+    derivative of a gradient in the images is refused.
 
   Raises:
     UserError: an unknown name; when called, images that do not fit the layers,
-      or a budget below the smallest block.
+      or a budget below the smallest block; when differentiated twice.
   """
   check_name('kernel.get', get, ('ntk', 'nngp'))
   if budget_mib < 1:
