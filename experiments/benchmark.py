@@ -28,6 +28,7 @@ from experiments import configs
 from experiments.benchmarks import CASES, GROUPS
 from experiments.benchmarks.measure import Conditions, Row, yardstick
 
+command_line.load_parts()
 _CASES = flags.DEFINE_list(
   'cases', ['speed'], 'Names, or speed, kernels, unroll; see --list.'
 )

@@ -48,16 +48,15 @@ def check_protocol(
   ):
     made = factory(setting._replace(label_encoding=encoding))
     require(bool(made.name), 'name', 'it has none')
-    data = DistilledData(image, given)
-    score = lambda made=made, data=data: np.asarray(
-      made.score(keys, data, source)
-    )
-    found = score()
+    score = lambda data, made=made: np.asarray(made.score(keys, data, source))
+    found = score(DistilledData(image, given))
     told = f'{found} for {_LEARNERS} keys and {encoding} labels'
     require(found.shape == (_LEARNERS,), 'accuracies', told)
     within = bool(np.all((found >= 0) & (found <= 1)))
     require(within, 'accuracies', told)
-    require(np.array_equal(score(), found), 'pure', 'differ in two calls')
+    held = DistilledData(*map(np.asarray, (image, given)))  # as a file gives
+    again = np.array_equal(score(held), found)
+    require(again, 'pure', 'differ in two calls, the second with NumPy arrays')
     alike = not made.exact or len({*found.tolist()}) == 1
     require(alike, 'exact', told)
     require(float(found.mean()) > 1 / classes, 'learns', f'{told}: chance')
