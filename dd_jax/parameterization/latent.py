@@ -11,7 +11,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.utils.extmath import randomized_svd
 
 from dd_jax.data.by_class import numpy_generator, take_images
 from dd_jax.data.labels import LabelEncoding
@@ -88,6 +87,8 @@ def linear(image_shape: tuple[int, int, int], size: int) -> Decoder:
 
 
 def _principal(key: Key, source: Source, size: int) -> PyTree:
+  from sklearn.utils.extmath import randomized_svd  # a second to import
+
   count = min(len(source), _EXAMPLES)
   chosen = numpy_generator(key).choice(len(source), count, replace=False)
   x = np.asarray(take_images(source, chosen), np.float32).reshape(count, -1)

@@ -12,7 +12,6 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.utils.extmath import randomized_svd
 
 from dd_jax.checks import check_least, check_name
 from dd_jax.data.labels import LabelEncoding
@@ -107,6 +106,8 @@ def _svd(image: jax.Array, bases: int) -> dict[str, PyTree]:
   What a set of fewer images or pixels than bases leaves over is zero in the
   addresses and small noise in the bases.
   """
+  from sklearn.utils.extmath import randomized_svd  # a second to import
+
   x = np.asarray(image, np.float32).reshape(len(image), -1)
   rank = min(bases, *x.shape)
   u, s, v = randomized_svd(x, rank, random_state=0)

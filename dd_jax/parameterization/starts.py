@@ -10,7 +10,6 @@ from typing import TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.cluster import KMeans
 
 from dd_jax.data.by_class import (
   check_counts,
@@ -106,6 +105,8 @@ def kmeans_indices(
   Raises:
     UserError: if a class has fewer than `ipc` examples.
   """
+  from sklearn.cluster import KMeans  # a second to import
+
   check_counts(source, ipc)
   rng = numpy_generator(key)
   chosen = []
