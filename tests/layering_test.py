@@ -37,6 +37,7 @@ FLOORS = (
   'report',
   # Clocks, files, signals, flags: no pure module imports these.
   'run.workdir',
+  'run.answer',
   'run.interrupt',
   'run.checkpoint',
   'run.writers',

@@ -13,6 +13,7 @@ from absl import app, flags, logging
 
 from dd_jax import register
 from dd_jax.run import settings
+from dd_jax.run.answer import answering
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
 from dd_jax.types import UserError
@@ -51,7 +52,7 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
       raise UserError(f'{argv[1]}: is no flag; see --help')
     if not flags.FLAGS['verbosity'].present:
       logging.set_verbosity(logging.WARNING)
-    with Signals() as signals, signals.raising():
+    with answering(), Signals() as signals, signals.raising():
       main(fields)
 
   sys.unraisablehook = _in_main_thread
