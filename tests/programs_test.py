@@ -53,6 +53,7 @@ CORNER = 'labels at a corner of the simplex: its projection has a kink there'
 EQUAL = 'synthetic images equal real ones: distances are clipped at zero there'
 UNDIFFERENTIABLE = {
   'rat_bptt': (WINDOW, 'no derivative .*Reverse-mode'),
+  'label_distillation_ridge': (CORNER, 'where the difference is'),
   'frepo simplex': (CORNER, 'where the difference is'),
   'bptt simplex, nested, two networks': (CORNER, 'where the difference is'),
   'match m3d': (EQUAL, 'where the difference is'),
@@ -100,6 +101,33 @@ def test_under_grad(name):
 def test_what_has_no_derivative_is_known(name):
   with pytest.raises(AssertionError, match=UNDIFFERENTIABLE[name][1]):
     programs.under_grad(smooth(name), source())
+
+
+CORNERED = [n for n, (why, _) in UNDIFFERENTIABLE.items() if why is CORNER]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', CORNERED)
+def test_labels_inside_the_simplex_have_a_derivative(name):
+  programs.under_grad(inside_the_simplex(smooth(name)), source())
+
+
+def inside_the_simplex(make):
+  """Starts with labels that are no corners."""
+
+  def made():
+    method = make()
+
+    def init(key, source):
+      state = method.init(key, source)
+      label = state.params['data']['label']
+      inner = 0.7 * label + 0.3 / label.shape[-1]
+      data = {**state.params['data'], 'label': inner}
+      return state._replace(params={**state.params, 'data': data})
+
+    return method._replace(init=init)
+
+  return made
 
 
 @pytest.mark.slow

@@ -84,9 +84,14 @@ def tesla(
 def _relabel(
   network: Network, params: PyTree, data: LabeledData
 ) -> LabeledData:
-  """The images, with what a network says of them as labels."""
+  """The images, with what a network says of them as fixed labels."""
+  return data._replace(label=held(_said(network, params, data)))
+
+
+def _said(network: Network, params: PyTree, data: LabeledData) -> jax.Array:
+  """What a network says of the images: probabilities `[m, k]`."""
   logits = network.apply({'params': params}, data.image)[0].logits
-  return data._replace(label=held(jax.nn.softmax(logits)))
+  return jax.nn.softmax(logits)
 
 
 def _with_last_labels(base: Distiller, network: Network) -> Distiller:
@@ -102,7 +107,7 @@ def _with_last_labels(base: Distiller, network: Network) -> Distiller:
   ) -> tuple[State, Metrics]:
     data = LabeledData(*base.distilled(state)[:2])
     target = unflatten(shapes, batch.target[-1])
-    label = _relabel(network, target, data).label
+    label = _said(network, target, data)
     state, metrics = base.update(key, step, state._replace(models=()), batch)
     return state._replace(models=label), metrics
 
