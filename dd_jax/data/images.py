@@ -29,11 +29,28 @@ class Header(NamedTuple):
     height: as shown, in pixels.
     width: as shown, in pixels.
     grey: whether it has no colour.
+    deep: whether it is grey of 16 bits.
+    cut: whether it has 16 bits otherwise, of which Pillow gives the upper 8.
   """
 
   height: int
   width: int
   grey: bool
+  deep: bool
+  cut: bool
+
+
+class Decoded(NamedTuple):
+  """An image and what was done to it.
+
+  Attributes:
+    pixels: `[h, w, 1]` or `[h, w, 3]`, uint8; uint16 of deep grey, or float32
+      in its units where that was resized.
+    composed: whether transparent pixels were laid on white.
+  """
+
+  pixels: np.ndarray
+  composed: bool = False
 
 
 def header(path: str) -> Header:
@@ -48,16 +65,18 @@ def header(path: str) -> Header:
       # Orientations 5 to 8 lie on their side.
       if image.getexif().get(_ORIENTATION, 1) >= 5:
         width, height = height, width
-      return Header(height, width, _is_grey(image))
+      deep = image.mode in _DEEP_MODES
+      cut = not deep and _has_16_bits(path)
+      return Header(height, width, _is_grey(image), deep, cut)
   except _BROKEN as e:
     raise _unreadable(path, e) from e
 
 
-def decode(path: str, *, grey: bool, size: int | None = None) -> np.ndarray:
-  """Decodes a PNG or JPEG file: uint8 `[h, w, 1]` if `grey`, else `[h, w, 3]`.
+def decode(path: str, *, grey: bool, size: int | None = None) -> Decoded:
+  """Decodes a PNG or JPEG file, to one channel if `grey`, else to three.
 
-  EXIF orientation is obeyed, transparency is laid on white, 16-bit grey is
-  reduced to 8. `size`: see `resize`.
+  EXIF orientation is obeyed, transparency is laid on white. 16-bit grey keeps
+  its values where grey is asked for. `size`: see `resize`.
 
   Raises:
     UserError: the file is damaged.
@@ -65,10 +84,14 @@ def decode(path: str, *, grey: bool, size: int | None = None) -> np.ndarray:
   try:
     with _open(path) as image:
       upright = ImageOps.exif_transpose(image)
-      plain = _flatten(upright).convert('L' if grey else 'RGB')
+      if image.mode in _DEEP_MODES:
+        return Decoded(_sized(_native(upright), size))
+      flat = _flatten(upright)
+      plain = flat.convert('L' if grey else 'RGB')
       if size is not None:
         plain = _fit(plain, size)
-      return np.asarray(plain).reshape(plain.height, plain.width, -1)
+      pixels = np.asarray(plain).reshape(plain.height, plain.width, -1)
+      return Decoded(pixels, flat is not upright)
   except _BROKEN as e:
     raise _unreadable(path, e) from e
 
@@ -77,20 +100,25 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
   """Scales the shorter side to `size` and crops the centre.
 
   Args:
-    image: `[h, w, c]`, uint8, or float32 in [0, 1].
+    image: `[h, w, c]`, uint8, float32 in [0, 1], or other numbers.
     size: pixels.
 
   Returns:
-    `[size, size, c]` of the same type.
+    `[size, size, c]` of the same type; of other numbers float32, within their
+    own extremes.
   """
   if image.shape[:2] == (size, size):
     return image
+  if image.dtype in (np.uint8, np.float32):
+    low, high, plain = 0.0, 1.0, image
+  else:
+    low, high, plain = image.min(), image.max(), image.astype(np.float32)
   planes = [
     np.asarray(_fit(Image.fromarray(np.ascontiguousarray(plane)), size))
-    for plane in np.moveaxis(image, -1, 0)
+    for plane in np.moveaxis(plain, -1, 0)
   ]
   out = np.stack(planes, -1)
-  return out if out.dtype == np.uint8 else np.clip(out, 0, 1)
+  return out if out.dtype == np.uint8 else np.clip(out, low, high)
 
 
 def resize_all(images: Iterable[np.ndarray], size: int) -> np.ndarray:
@@ -130,14 +158,30 @@ def _is_grey(image: Image.Image) -> bool:
   return bool((palette == palette[:, :1]).all())
 
 
+def _has_16_bits(path: str) -> bool:
+  """Whether a file is a PNG of 16 bits for each value."""
+  with open(path, 'rb') as file:
+    head = file.read(25)
+  return head[1:4] == b'PNG' and head[24] == 16
+
+
+def _native(image: Image.Image) -> np.ndarray:
+  """Deep grey as `[h, w, 1]`, in this machine's order of bytes."""
+  values = np.asarray(image)[..., None]
+  return values.astype(values.dtype.newbyteorder('='), copy=False)
+
+
+def _sized(image: np.ndarray, size: int | None) -> np.ndarray:
+  return image if size is None else resize(image, size)
+
+
 def _flatten(image: Image.Image) -> Image.Image:
-  """Without depth beyond 8 bits and without transparency."""
-  if image.mode in _DEEP_MODES:
-    deep = np.asarray(image).astype(np.float64) / 257
-    return Image.fromarray(np.clip(np.round(deep), 0, 255).astype(np.uint8))
+  """On white where any pixel is transparent; else the same image."""
   if not image.has_transparency_data:
     return image
   top = image.convert('RGBA')
+  if top.getextrema()[3][0] == 255:
+    return image
   return Image.alpha_composite(Image.new('RGBA', top.size, 'white'), top)
 
 
