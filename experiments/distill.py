@@ -24,7 +24,7 @@ _DATASET = flags.DEFINE_string(
   'dataset',
   None,
   f'One of {", ".join(names())};\nany TFDS name prepared in --data_dir;\n'
-  'a .npz file with x_train, y_train (and x_test, y_test);\n'
+  'a file of arrays, such as .npz with x_train, y_train (and x_test, y_test);\n'
   'or a folder of images, one folder for each class. Default: digits.',
 )
 _METHOD = flags.DEFINE_string(

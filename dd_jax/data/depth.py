@@ -60,7 +60,7 @@ def scaled(
   _check_within(where, found, (low, high))
   how = 'as stated' if stated else '--range=LOW,HIGH states another'
   note = (
-    f'{where} holds {_kind(dtype)} from {found[0]:g} to {found[1]:g}: '
+    f'{where}: {_kind(dtype)} from {found[0]:g} to {found[1]:g}: '
     f'{low:g} is black and {high:g} white ({how})'
   )
   return Scaled([_unit(x, low, high) for x in images], (low, high), (note,))
@@ -126,4 +126,4 @@ def _chunks(image: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _kind(dtype: np.dtype) -> str:
-  return 'values' if dtype.kind == 'f' else f'{dtype}'
+  return 'floats' if dtype.kind == 'f' else dtype.name

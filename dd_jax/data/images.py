@@ -1,10 +1,11 @@
 """Image files and image sizes: decoding, channels, resizing."""
 
+import io
 import os
 import struct
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -20,6 +21,27 @@ _BROKEN = (
   OSError, SyntaxError, ValueError, EOFError, TypeError, MemoryError,
   struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+
+
+class Stored(NamedTuple):
+  """An image file inside of another file.
+
+  Attributes:
+    name: how messages call it.
+    content: its bytes.
+  """
+
+  name: str
+  content: bytes
+
+
+File: TypeAlias = str | Stored
+"""The path of an image file, or its bytes."""
+
+
+def name_of(file: File) -> str:
+  """How messages call it."""
+  return file if isinstance(file, str) else file.name
 
 
 class Header(NamedTuple):
@@ -53,26 +75,26 @@ class Decoded(NamedTuple):
   composed: bool = False
 
 
-def header(path: str) -> Header:
+def header(file: File) -> Header:
   """Reads the head of a PNG or JPEG file.
 
   Raises:
     UserError: the file is empty or no such image.
   """
   try:
-    with _open(path) as image:
+    with _open(file) as image:
       width, height = image.size
       # Orientations 5 to 8 lie on their side.
       if image.getexif().get(_ORIENTATION, 1) >= 5:
         width, height = height, width
       deep = image.mode in _DEEP_MODES
-      cut = not deep and _has_16_bits(path)
+      cut = not deep and _has_16_bits(file)
       return Header(height, width, _is_grey(image), deep, cut)
   except _BROKEN as e:
-    raise _unreadable(path, e) from e
+    raise _unreadable(file, e) from e
 
 
-def decode(path: str, *, grey: bool, size: int | None = None) -> Decoded:
+def decode(file: File, *, grey: bool, size: int | None = None) -> Decoded:
   """Decodes a PNG or JPEG file, to one channel if `grey`, else to three.
 
   EXIF orientation is obeyed, transparency is laid on white. 16-bit grey keeps
@@ -82,7 +104,7 @@ def decode(path: str, *, grey: bool, size: int | None = None) -> Decoded:
     UserError: the file is damaged.
   """
   try:
-    with _open(path) as image:
+    with _open(file) as image:
       upright = ImageOps.exif_transpose(image)
       if image.mode in _DEEP_MODES:
         return Decoded(_sized(_native(upright), size))
@@ -93,7 +115,7 @@ def decode(path: str, *, grey: bool, size: int | None = None) -> Decoded:
       pixels = np.asarray(plain).reshape(plain.height, plain.width, -1)
       return Decoded(pixels, flat is not upright)
   except _BROKEN as e:
-    raise _unreadable(path, e) from e
+    raise _unreadable(file, e) from e
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -145,10 +167,14 @@ def check_equal(where: str, sizes: set[tuple[int, int]]) -> None:
   )
 
 
-def _open(path: str) -> Image.Image:
-  if not os.path.getsize(path):
+def _open(file: File) -> Image.Image:
+  if isinstance(file, Stored):
+    size, opened = len(file.content), io.BytesIO(file.content)
+  else:
+    size, opened = os.path.getsize(file), file
+  if not size:
     raise OSError('the file is empty')
-  return Image.open(path, formats=_FORMATS)
+  return Image.open(opened, formats=_FORMATS)
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -158,11 +184,15 @@ def _is_grey(image: Image.Image) -> bool:
   return bool((palette == palette[:, :1]).all())
 
 
-def _has_16_bits(path: str) -> bool:
+def _has_16_bits(file: File) -> bool:
   """Whether a file is a PNG of 16 bits for each value."""
-  with open(path, 'rb') as file:
-    head = file.read(25)
+  head = file.content[:25] if isinstance(file, Stored) else _head(file)
   return head[1:4] == b'PNG' and head[24] == 16
+
+
+def _head(path: str) -> bytes:
+  with open(path, 'rb') as file:
+    return file.read(25)
 
 
 def _native(image: Image.Image) -> np.ndarray:
@@ -189,6 +219,8 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
   return ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
 
 
-def _unreadable(path: str, error: Exception) -> UserError:
+def _unreadable(file: File, error: Exception) -> UserError:
   reason = ' '.join(str(error).split())[:120] or type(error).__name__
-  return UserError(f'{path} is no readable PNG or JPEG image ({reason})')
+  return UserError(
+    f'{name_of(file)} is no readable PNG or JPEG image ({reason})'
+  )

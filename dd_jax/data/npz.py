@@ -1,6 +1,5 @@
 """Reading a NumPy archive: Keras's mnist.npz, or other usual keys."""
 
-import os
 import zipfile
 import zlib
 
@@ -16,9 +15,7 @@ _BROKEN = (
 )  # fmt: skip
 
 
-def read(
-  path: str | os.PathLike[str], value_range: Range | None = None
-) -> raw.Raw:
+def read(path: str, value_range: Range | None = None) -> raw.Raw:
   """Reads `x_train, y_train` and, where there are any, `x_test, y_test`.
 
   Or the same under other usual names, see `keys`; `raw.read` tells what images
@@ -29,13 +26,8 @@ def read(
     value_range: the values of black and of white; by default found.
 
   Raises:
-    UserError: a file that is missing, damaged or holds something else.
+    UserError: a file that is damaged or holds something else.
   """
-  path = os.fspath(path)
-  if not os.path.isfile(path):
-    raise UserError(f'{path}: no such file')
-  if not os.path.getsize(path):
-    raise UserError(f'{path} is empty (0 bytes); expected a NumPy archive')
   try:
     loaded = np.load(path, allow_pickle=False)
     if not isinstance(loaded, np.lib.npyio.NpzFile):

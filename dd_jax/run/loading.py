@@ -58,18 +58,13 @@ def portable(config: Config) -> Config:
   """
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
-  if is_path(held['dataset']):
+  if load.is_path(held['dataset']):
     held['dataset'] = os.path.basename(os.path.abspath(held['dataset']))
   store = held['experts']['store'].rstrip('/')
   held['experts']['store'] = os.path.basename(store)
   start = held['parameterization']['start']
   held['parameterization']['start'] = os.path.basename(start)
   return {k: v for k, v in held.items() if v or k not in ('range', 'classes')}
-
-
-def is_path(dataset: str) -> bool:
-  """Whether a data set is given by file or folder, and not by name."""
-  return dataset.endswith('.npz') or os.path.isdir(dataset)
 
 
 def check_held_out(prepared: Prepared, reader: str) -> None:

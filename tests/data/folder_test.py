@@ -221,7 +221,7 @@ BAD = {
   'truncated': (
     lambda d: _truncate(d / 'dog' / '2.png') or d, '2.png is no readable'),
   'a file': (
-    lambda d: _write(d / 'a.tar', b'x'), 'neither a .npz file nor an image'),
+    lambda d: _write(d / 'a.tar', b'x'), 'neither an image folder nor'),
 }  # fmt: skip
 
 
