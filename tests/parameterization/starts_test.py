@@ -89,16 +89,6 @@ def test_a_small_class_gives_all_it_has_and_noisy_copies(name):
   assert not np.allclose(step[0], step[1])
 
 
-@pytest.mark.parametrize('name', SELECTIONS)
-def test_a_selection_repeats_a_small_class(name):
-  flat = lambda x: x.reshape(len(x), -1)
-  index = SELECTIONS[name](KEY, source(), 7, flat)
-  _, label = arrays()
-  assert (label[index] == [[0], [1]]).all()
-  assert len(set(index[0].tolist())) == 5 and len(set(index[1].tolist())) == 7
-  np.testing.assert_array_equal(index[0, 5:], index[0, :2])
-
-
 def test_an_empty_class_has_no_mean():
   image, label = arrays()
   real = resident(image, label, 3, None)
