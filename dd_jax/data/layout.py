@@ -54,7 +54,8 @@ def _leads(where: str, image: np.ndarray) -> bool:
     return False
   raise UserError(
     f'{where} has shape {image.shape}: its channels may be first or last; give '
-    'N x H x W x C where C is 1 or 3, or H equals W'
+    'N x H x W x C where C is 1 or 3, or H equals W and not C (pad the images '
+    'otherwise)'
   )
 
 

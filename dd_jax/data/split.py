@@ -29,7 +29,7 @@ def validation_count(
   share = 0 < validation < 1
   count = round(validation * n) if share else validation
   if not share <= count <= most or count != int(count):
-    gives = f' gives {count:,} of {n:,} images,' if share else ''
+    gives = f' gives {count:,} of {n:,} images;' if share else ''
     raise UserError(
       f'validation={validation}:{gives} must be a count from 0 to {most:,} '
       '(every class keeps one image), or a fraction between 0 and 1 that gives '

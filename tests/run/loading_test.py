@@ -19,7 +19,7 @@ def few(counts=(9, 4, 3), channels=1, **settings):
   """Unequal classes, of which a seventh and more is held out."""
   rng = np.random.default_rng(0)
   label = np.repeat(np.arange(3), counts)
-  image = rng.integers(0, 4000, (len(label), 4, 4, channels)).astype(np.uint16)
+  image = rng.integers(0, 4000, (len(label), 6, 6, channels)).astype(np.uint16)
   names = ('ant', 'bee', 'cat')
   return from_arrays(image, label, class_names=names, **settings)
 
@@ -89,7 +89,7 @@ def test_own_data_from_end_to_end(tmp_path):
   made, result = pipeline.run(
     settings, dataset=few(channels=4), workdir=Workdir(tmp_path / 'w')
   )
-  assert made.image_uint8.shape == (15, 4, 4, 4)
+  assert made.image_uint8.shape == (15, 6, 6, 4)
   assert Image.open(tmp_path / 'w' / 'distilled.png').mode == 'RGB'
   said = '\n'.join(result['notes'])
   for words in ('has 4 channels', '4095 white', "of 'cat' to train on"):
