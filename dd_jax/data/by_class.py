@@ -58,5 +58,5 @@ def fewer(source: Source, names: Sequence[str], count: int) -> str:
   """The classes of fewer than `count` examples, as text; '' where none are."""
   have = np.asarray(source.class_count)
   return ', '.join(
-    f'{have[c]} of {names[c]!r}' for c in np.flatnonzero(have < count)
+    f'{have[c]} of {names[int(c)]!r}' for c in np.flatnonzero(have < count)
   )

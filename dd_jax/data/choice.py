@@ -15,12 +15,15 @@ def only(raw: Raw, classes: Sequence[str]) -> Raw:
   Args:
     raw: what was read; its labels may be any class numbers.
     classes: by name, or by number where no class is called so; none for all.
+      One text is split at its commas.
 
   Raises:
     UserError: an unknown class, one named twice, or one alone.
   """
   if not classes:
     return raw
+  if isinstance(classes, str):
+    classes = classes.split(',')
   names = _names(raw)
   wanted = [_number(str(c), names) for c in classes]
   text = ','.join(map(str, classes))

@@ -11,7 +11,8 @@ from dd_jax.data.depth import Range
 from dd_jax.data.raw import Arrays, Raw
 from dd_jax.types import UserError
 
-_A, _B = TypeVar('_A'), TypeVar('_B')
+_A = TypeVar('_A')
+_B = TypeVar('_B')
 
 
 class Files(NamedTuple):

@@ -132,7 +132,7 @@ def assemble(
   kept, held = split.hold_out(full.label, len(names), count, seed)
   check.no_class_lost(raw.name, full.label[kept], names)
   train, val = _subset(full, kept), _subset(full, held)
-  provenance = {
+  provenance: dict[str, Any] = {
     'name': raw.name,
     'counts': {
       'train': len(train.label),

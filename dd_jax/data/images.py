@@ -168,6 +168,7 @@ def check_equal(where: str, sizes: set[tuple[int, int]]) -> None:
 
 
 def _open(file: File) -> Image.Image:
+  opened: str | io.BytesIO
   if isinstance(file, Stored):
     size, opened = len(file.content), io.BytesIO(file.content)
   else:
@@ -210,7 +211,7 @@ def _flatten(image: Image.Image) -> Image.Image:
   if not image.has_transparency_data:
     return image
   top = image.convert('RGBA')
-  if top.getextrema()[3][0] == 255:
+  if np.asarray(top)[..., 3].min() == 255:
     return image
   return Image.alpha_composite(Image.new('RGBA', top.size, 'white'), top)
 

@@ -100,17 +100,20 @@ def read(
   Raises:
     UserError: what is wrong with them.
   """
-  train, test = (
-    pair and Given(*(found[k] for k in pair), *pair)
-    for pair in (keys.train, keys.test)
-  )
-  assert train
+  train, test = _given(keys.train, found), None
+  if keys.test is not None:
+    test = _given(keys.test, found)
   names = None if keys.names is None else _names(where, keys.names, found)
   made = raw.read(where, train, test, names, value_range)
   return made._replace(
     name=os.path.splitext(os.path.basename(where))[0],
     notes=(*keys.notes, *made.notes),
   )
+
+
+def _given(pair: Pair, found: Mapping[str, Any]) -> Given:
+  image, label = pair
+  return Given(found[image], found[label], image, label)
 
 
 def _pairs(

@@ -50,7 +50,7 @@ def numbered(
     note = f'{where} is one-hot rows of {k} classes'
     found = [_from_one_hot(w, label, k) for w, label in arrays]
     return Numbered(found, names or tuple(map(str, range(k))), (note,))
-  notes = ()
+  notes: tuple[str, ...] = ()
   if first.dtype.kind in 'fb':
     notes = (
       f'{where} has type {first.dtype}: whole numbers, taken as classes',

@@ -10,6 +10,7 @@ from dd_jax.data.depth import Range
 from dd_jax.data.raw import Given, Raw
 from dd_jax.types import UserError
 
+_ENCODING = 'utf-8-sig'  # with or without the mark that Excel writes
 _LABELS = ('label', 'labels', 'class', 'target', 'y')
 
 
@@ -29,12 +30,7 @@ def read(path: str, value_range: Range | None = None) -> Raw:
   head = _head(path)
   named = not all(map(_is_number, head[1:]))
   column = _label_column(path, head) if named else 0
-  side = math.isqrt(len(head) - 1)
-  if side < 2 or side**2 != len(head) - 1:
-    raise UserError(
-      f'{path} has {len(head) - 1:,} columns beside the label, which are no '
-      'square grey image; save images as N x H x W x C by np.savez'
-    )
+  side = _side(path, len(head) - 1)
   pixels = [i for i in range(len(head)) if i != column]
   image = _cells(path, named, pixels).reshape(-1, side, side)
   label = _labels(path, named, column)
@@ -49,10 +45,21 @@ def read(path: str, value_range: Range | None = None) -> Raw:
   return found._replace(name=name, notes=(note, *found.notes))
 
 
+def _side(path: str, pixels: int) -> int:
+  """Of a square of so many."""
+  side = math.isqrt(pixels)
+  if side < 2 or side**2 != pixels:
+    raise UserError(
+      f'{path} has {pixels:,} columns beside the label, which are no square '
+      'grey image; save images as N x H x W x C by np.savez'
+    )
+  return side
+
+
 def _head(path: str) -> list[str]:
   try:
-    with open(path, encoding='utf-8') as file:
-      return [cell.strip() for cell in file.readline().split(',')]
+    with open(path, encoding=_ENCODING) as file:
+      return [cell.strip().strip('"') for cell in file.readline().split(',')]
   except UnicodeDecodeError as e:
     raise UserError(f'{path} is no text in UTF-8') from e
 
@@ -70,9 +77,7 @@ def _label_column(path: str, head: list[str]) -> int:
 def _cells(path: str, named: bool, columns: list[int]) -> np.ndarray:
   """Numbers, as integers where all are whole."""
   try:
-    cells = np.loadtxt(
-      path, delimiter=',', skiprows=int(named), usecols=columns, ndmin=2
-    )
+    cells = _read(path, named, columns, float)
   except ValueError as e:
     raise UserError(
       f'{path}: {" ".join(str(e).split())[:120]}; pixels must be numbers'
@@ -83,10 +88,21 @@ def _cells(path: str, named: bool, columns: list[int]) -> np.ndarray:
 
 def _labels(path: str, named: bool, column: int) -> np.ndarray:
   """Class numbers, or text where they are none."""
-  label = np.loadtxt(
-    path, str, delimiter=',', skiprows=int(named), usecols=column, ndmin=1
-  )
+  label = _read(path, named, [column], str)[:, 0]
   return label.astype(float) if all(map(_is_number, label)) else label
+
+
+def _read(path: str, named: bool, columns: list[int], kind: type) -> np.ndarray:
+  return np.loadtxt(
+    path,
+    kind,
+    delimiter=',',
+    quotechar='"',
+    skiprows=int(named),
+    usecols=columns,
+    ndmin=2,
+    encoding=_ENCODING,
+  )
 
 
 def _is_number(cell: str) -> bool:

@@ -17,7 +17,9 @@ def _raw(names=NAMES, first=0):
   return Raw('four', arrays, Arrays(arrays.image[:8], label[:8]), names)
 
 
-@pytest.mark.parametrize('classes', [('dog', 'ant'), ('3', '0'), (3, 0)])
+@pytest.mark.parametrize(
+  'classes', [('dog', 'ant'), ('3', '0'), (3, 0), 'dog,ant']
+)
 def test_classes_are_numbered_in_the_order_given(classes):
   found = choice.only(_raw(), classes)
   assert found.class_names == ('dog', 'ant')

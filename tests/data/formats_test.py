@@ -64,6 +64,15 @@ def test_csv(tmp_path, head, first, text):
   assert 'rows of 4 x 4 grey pixels' in data.provenance['notes'][0]
 
 
+def test_csv_as_excel_writes_it(tmp_path):
+  path = _csv(tmp_path / 'a.csv', [','.join(['label', *HEAD])], text=True)
+  text = path.read_text()
+  for name in NAMES:
+    text = text.replace(name, f'"{name}"')
+  path.write_text(text, encoding='utf-8-sig')
+  _check(load.load(path), _images(), NAMES)
+
+
 BAD_CSV = {
   'not square': ('label,a,b,c,d,e\n1,2,3,4,5,6\n', 'no square grey image'),
   'no label': ('p,a,b,c,d\n1,2,3,4,5\n', '0 columns of labels'),
