@@ -43,8 +43,10 @@ def read(
     value_range: the values of black and of white; by default found.
 
   Raises:
-    UserError: a damaged image, or images of several sizes or depths.
+    UserError: no training images, a damaged one, or several sizes or depths.
   """
+  if not splits[0].files:
+    raise UserError(f'{where} holds no training images')
   files = [f for split in splits for f in split.files]
   headers = _map(images.header, files)
   if image_size is None:

@@ -131,6 +131,7 @@ BAD_TABLE = {
   'no images': ({'image': None}, 'no column image or img'),
   'two labels': ({'labels': [0] * N}, 'label and labels; keep'),
   'paths': ({'image': ['a.png'] * N}, 'row 0 of image holds no PNG'),
+  'no rows': ({'image': [], 'label': []}, 'holds no training images'),
   'damaged': ({'image': [b'x'] * N}, 'a.parquet: image 0 is no readable PNG'),
 }
 
