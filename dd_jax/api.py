@@ -7,7 +7,7 @@ from typing import Any
 from dd_jax import artifact, register
 from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset, from_arrays
-from dd_jax.run import pipeline, recipe
+from dd_jax.run import loading, pipeline, recipe
 from dd_jax.run.pipeline import Outcome
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter, ProgressWriter, Writer
@@ -30,9 +30,9 @@ def distill(
   """Distils a data set to `ipc` images of each class, and scores them.
 
   Args:
-    x_train: images `[n, h, w]` or `[n, h, w, c]`, uint8 or floats in [0, 1]; or
-      a `Dataset`, as `dd_jax.load_dataset` gives; then no other array.
-    y_train: class numbers `[n]`.
+    x_train: images, see `dd_jax.from_arrays`; or a `Dataset`, as
+      `dd_jax.load_dataset` gives; then no other array.
+    y_train: class numbers `[n]`, text, or one-hot rows.
     x_test: as `x_train`. Without it a sixth of the training examples is held
       out for the test.
     y_test: as `y_train`.
@@ -66,7 +66,9 @@ def distill(
       y_train,
       x_test,
       y_test,
-      validation=pipeline.held_out(chosen),
+      value_range=loading.value_range(chosen),
+      classes=chosen['classes'],
+      validation=loading.held_out(chosen),
       seed=seed,
     )
   recipe.update(chosen, {'dataset': dataset.name})

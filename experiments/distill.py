@@ -24,7 +24,7 @@ _DATASET = flags.DEFINE_string(
   'dataset',
   None,
   f'One of {", ".join(names())};\nany TFDS name prepared in --data_dir;\n'
-  'a .npz file with x_train, y_train (and x_test, y_test);\n'
+  'a file of arrays, such as .npz with x_train, y_train (and x_test, y_test);\n'
   'or a folder of images, one folder for each class. Default: digits.',
 )
 _METHOD = flags.DEFINE_string(
@@ -61,6 +61,17 @@ _CONFIG = flags.DEFINE_string(
   '--config.method.ridge=1e-5. Default: the recipe of that set and method, '
   'where there is one.',
 )
+_RANGE = flags.DEFINE_list(
+  'range',
+  None,
+  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
+  '0,4095. Default: found, and said.',
+)
+_CLASSES = flags.DEFINE_list(
+  'classes',
+  None,
+  'Takes these classes alone, in this order, by name or number.',
+)
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."
 )
@@ -88,6 +99,8 @@ def distill(fields: dict[str, str]) -> None:
     'seed': _SEED.value,
     'num_steps': _STEPS.value,
     'data_dir': _DATA_DIR.value,
+    'range': _RANGE.value,
+    'classes': _CLASSES.value,
     'image_size': _IMAGE_SIZE.value,
   }
   given = {k: v for k, v in named.items() if v is not None}

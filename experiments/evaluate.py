@@ -14,7 +14,14 @@ from dd_jax.cache import Cache
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
-from dd_jax.run import command_line, pipeline, recipe, registries, settings
+from dd_jax.run import (
+  command_line,
+  loading,
+  pipeline,
+  recipe,
+  registries,
+  settings,
+)
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import UserError
@@ -23,6 +30,17 @@ command_line.load_parts()
 _ARTIFACT = flags.DEFINE_string('artifact', None, 'A distilled.npz.')
 _DATASET = flags.DEFINE_string(
   'dataset', None, "Real data to test on. Default: the artefact's, by name."
+)
+_RANGE = flags.DEFINE_list(
+  'range',
+  None,
+  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
+  '0,4095. Default: found, and said.',
+)
+_CLASSES = flags.DEFINE_list(
+  'classes',
+  None,
+  'Takes these classes alone, in this order, by name or number.',
 )
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."
@@ -53,6 +71,9 @@ def evaluate(fields: dict[str, str]) -> None:
   _check_fit(held, dataset)
   if dataset.provenance['sha256'] != held.metadata['dataset']['sha256']:
     print('note: these are not the data that the set was distilled from')
+  for note in dataset.provenance['notes']:
+    if note not in held.metadata['dataset']['notes']:
+      print(f'note: {note}')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
   found = interruptible(lambda: pipeline.score(scorer, held.data))
@@ -76,9 +97,14 @@ def _configuration(
 def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   method = held.metadata['config']['method']['name']
   config = recipe.update(recipe.default(method), held.metadata['config'])
+  # What was found then is meant now: another set may reach less far.
+  found = held.metadata['dataset'].get('range', ())
+  recipe.update(config, {'range': tuple(map(str, found))})
   named = {
     'dataset': _DATASET.value,
     'data_dir': _DATA_DIR.value,
+    'range': _RANGE.value,
+    'classes': _CLASSES.value,
     'seed': _SEED.value,
   }
   scored: dict[str, Any] = {
@@ -101,7 +127,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _dataset(config: recipe.Config) -> Dataset:
   try:
-    return pipeline.load_dataset(config)
+    return loading.load_dataset(config)
   except UserError as error:
     if _DATASET.value:
       raise

@@ -16,7 +16,14 @@ from dd_jax.cache import Cache
 from dd_jax.data.load import names
 from dd_jax.data.prepare import prepare
 from dd_jax.experts import ExpertStore
-from dd_jax.run import command_line, experts, pipeline, recipe, settings
+from dd_jax.run import (
+  command_line,
+  experts,
+  loading,
+  pipeline,
+  recipe,
+  settings,
+)
 from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
 from experiments import configs
@@ -36,6 +43,17 @@ _METHOD = flags.DEFINE_string(
 _CONFIG = flags.DEFINE_string('config', None, 'A recipe, as for distill.')
 _IPC = flags.DEFINE_integer('ipc', None, 'Images per class of that recipe.')
 _SEED = flags.DEFINE_integer('seed', None, 'Of all randomness. Default: 0.')
+_RANGE = flags.DEFINE_list(
+  'range',
+  None,
+  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
+  '0,4095. Default: found, and said.',
+)
+_CLASSES = flags.DEFINE_list(
+  'classes',
+  None,
+  'Takes these classes alone, in this order, by name or number.',
+)
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "Where TFDS keeps its data. Default: TFDS's own."
 )
@@ -58,7 +76,7 @@ def train(fields: dict[str, str]) -> None:
   if recipe.expert_span(config) is None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
   mesh = command_line.mesh(_DEVICES.value)
-  dataset = pipeline.load_dataset(config)
+  dataset = loading.load_dataset(config)
   prepared = prepare(dataset, config['preprocessing'], cache=Cache())
   wanted = experts.wanted(config, prepared)
   store = ExpertStore.start(_STORE.value, wanted)
@@ -77,6 +95,8 @@ def _configuration(fields: dict[str, str]) -> recipe.Config:
     'ipc': _IPC.value,
     'seed': _SEED.value,
     'data_dir': _DATA_DIR.value,
+    'range': _RANGE.value,
+    'classes': _CLASSES.value,
     'image_size': _IMAGE_SIZE.value,
   }
   given = {k: v for k, v in named.items() if v is not None}

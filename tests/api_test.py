@@ -86,7 +86,10 @@ WRONG = {
   'lengths': (lambda i, y: distill(i, y[:-1]), '90 images'),
   'method': (lambda i, y: distill(i, y, method='kipp'), 'did you mean kip'),
   'ipc': (lambda i, y: distill(i, y, ipc=0), '--ipc=0'),
-  'too many': (lambda i, y: distill(i, y, ipc=50), 'ipc=50: class'),
+  'range': (
+    lambda i, y: distill(i, y, config={'range': (0, 0.1)}),
+    'range=0,0.1',
+  ),
   'field': (lambda i, y: distill(i, y, config={'step': 1}), 'config.step'),
   'nan': (lambda i, y: distill(i * np.nan, y), 'x_train'),
 }

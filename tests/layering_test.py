@@ -48,6 +48,7 @@ FLOORS = (
   'run.driver',
   'run.registries',
   'run.recipe',
+  'run.loading',
   'run.parts',
   'run.experts',
   'run.scoring',

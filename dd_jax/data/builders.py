@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dd_jax.data import dataset, images
+from dd_jax.data import images, raw
+from dd_jax.data.depth import Range
 from dd_jax.data.originals import Columns, Contents
+from dd_jax.data.raw import Arrays, Given, Raw
 from dd_jax.types import UserError
 
 _FORMAT = 'array_record'
@@ -70,8 +72,20 @@ def prepare(made: Any, contents: Contents) -> None:
   made.download_and_prepare(file_format=_FORMAT)
 
 
-def read(name: str, made: Any, *, image_size: int | None = None) -> dataset.Raw:
+def read(
+  name: str,
+  made: Any,
+  *,
+  image_size: int | None = None,
+  value_range: Range | None = None,
+) -> Raw:
   """Reads a prepared image-classification builder.
+
+  Args:
+    name: of the set, as the user gave it.
+    made: its builder.
+    image_size: see `images.resize`.
+    value_range: the values of black and of white; by default found.
 
   Raises:
     UserError: it is not prepared, is prepared in a format that only TensorFlow
@@ -87,16 +101,20 @@ def read(name: str, made: Any, *, image_size: int | None = None) -> dataset.Raw:
   notes = tuple(f'the split {s!r} is not used' for s in tests[1:])
   if tests and tests[0] != 'test':
     notes = (f'the split {tests[0]!r} serves as the test split', *notes)
+  keys = image_key, label_key
   train, *test = (
-    _split(name, made, split, (image_key, label_key), image_size)
+    Given(
+      *_split(name, made, split, keys, image_size),
+      f'{split} images',
+      f'{split} labels',
+    )
     for split in ('train', *tests[:1])
   )
-  raw = dataset.read_arrays(
-    name, train.image, train.label, *(test[0] if test else (None, None))
+  class_names = tuple(made.info.features[label_key].names)
+  found = raw.read(
+    name, train, test[0] if test else None, class_names, value_range
   )
-  return raw._replace(
-    class_names=tuple(made.info.features[label_key].names), notes=notes
-  )
+  return found._replace(notes=(*notes, *found.notes))
 
 
 def _examples(
@@ -149,7 +167,7 @@ def _split(
   split: str,
   keys: tuple[str, str],
   image_size: int | None,
-) -> dataset.Arrays:
+) -> Arrays:
   source = made.as_data_source(split=split)
   pixels: list[np.ndarray] = []
   labels: list[int] = []
@@ -163,7 +181,7 @@ def _split(
     pixels += found
     # At once: a large set of unequal images would not fit into memory.
     images.check_equal(name, {p.shape[:2] for p in (pixels[0], *found)})
-  return dataset.Arrays(np.stack(pixels), np.asarray(labels))
+  return Arrays(np.stack(pixels), np.asarray(labels))
 
 
 def _tfds() -> Any:

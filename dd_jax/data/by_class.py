@@ -1,10 +1,11 @@
 """A source's examples class by class, chosen and read on the host."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dd_jax.checks import check_least
 from dd_jax.data.source import Source
 from dd_jax.types import Key, UserError
 
@@ -31,16 +32,31 @@ def take_images(source: Source, indices: np.ndarray) -> jax.Array:
   return jnp.concatenate(parts)
 
 
-def check_counts(source: Source, ipc: int) -> None:
-  """Refuses a class with fewer examples than are asked for.
+def check_counts(source: Source, count: int) -> None:
+  """Refuses a class with fewer examples than are needed.
 
   Raises:
-    UserError: there is one, or `ipc` is below 1.
+    UserError: there is one.
   """
-  count = np.asarray(source.class_count)
-  check_least(1, ipc=ipc)
-  if count.min() < ipc:
+  have = np.asarray(source.class_count)
+  if have.min() < count:
     raise UserError(
-      f'ipc={ipc}: class {int(count.argmin())} has only {int(count.min())} '
-      f'training examples; allowed are 1 to {int(count.min())}'
+      f'class {int(have.argmin())} has only {int(have.min())} training '
+      f'examples; needed are {count}'
     )
+
+
+def repeats(source: Source, count: int) -> np.ndarray:
+  """Which of `count` examples of each class come again: bool `[k, count]`.
+
+  Those after the first of them, as many as the class has.
+  """
+  return np.arange(count) >= np.asarray(source.class_count)[:, None]
+
+
+def fewer(source: Source, names: Sequence[str], count: int) -> str:
+  """The classes of fewer than `count` examples, as text; '' where none are."""
+  have = np.asarray(source.class_count)
+  return ', '.join(
+    f'{have[c]} of {names[int(c)]!r}' for c in np.flatnonzero(have < count)
+  )

@@ -1,37 +1,44 @@
 """What arrays must look like; each breach is one `UserError` line."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dd_jax.types import UserError
 
-_CHUNK = 4096
 _MAX_CLASSES = 1_000_000
+_FEW = 12
 
 
-def images(where: str, image: Any) -> np.ndarray:
-  """Checks images and adds a missing channel axis.
-
-  Args:
-    where: how messages name the array.
-    image: `[n, h, w]` or `[n, h, w, c]`, uint8, or floats in [0, 1].
-
-  Returns:
-    `[n, h, w, c]`, uint8 or float32.
+def numbers(where: str, image: Any) -> np.ndarray:
+  """Checks that images are an array of real numbers, and returns that array.
 
   Raises:
-    UserError: wrong type, rank or size, NaN, or floats outside [0, 1].
+    UserError: Python objects (images of unequal size), text or complex numbers.
   """
   image = np.asarray(image)
-  _image_dtype(where, image)
-  _image_shape(where, image)
-  if image.ndim == 3:
-    image = image[..., None]
-  if image.dtype == np.uint8:
-    return image
-  _image_range(where, image)
-  return image.astype(np.float32, copy=False)
+  if image.dtype == object:
+    raise UserError(
+      f'{where} is no rectangular array of numbers; images must share one size'
+    )
+  if image.dtype.kind not in 'buif':
+    raise UserError(
+      f'{where} has type {image.dtype}; images must be numbers: uint8 (0 to '
+      '255), floats in [0, 1], or others, which are scaled'
+    )
+  return image
+
+
+def image_rank(where: str, image: np.ndarray) -> None:
+  """Raises where an array is none of images, or holds none."""
+  if image.ndim not in (3, 4):
+    raise UserError(
+      f'{where} has shape {image.shape}; images must be N x H x W, '
+      'N x H x W x C or N x C x H x W'
+    )
+  if image.size == 0:
+    raise UserError(f'{where} has shape {image.shape}: it holds no images')
 
 
 def labels(where: str, label: Any) -> np.ndarray:
@@ -79,12 +86,17 @@ def same_length(
     )
 
 
-def same_kind(where: str, train: np.ndarray, test: np.ndarray) -> None:
-  """Raises where train and test images differ in size or type."""
-  if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+def same_kind(
+  where: str, names: Sequence[str], images: Sequence[np.ndarray]
+) -> None:
+  """Raises where splits differ in the size or in the type of their images."""
+  kinds = [f'{n} is {_kind(x)}' for n, x in zip(names, images, strict=True)]
+  sizes = {x.shape[1:] for x in images}
+  # Floats of any width are the same numbers.
+  types = {'float' if x.dtype.kind == 'f' else x.dtype for x in images}
+  if len(sizes) > 1 or len(types) > 1:
     raise UserError(
-      f'{where}: x_train is {_kind(train)} and x_test is {_kind(test)}; both '
-      'must have the same size and type'
+      f'{where}: {" and ".join(kinds)}; both must have the same size and type'
     )
 
 
@@ -114,12 +126,14 @@ def classes(
         f'{where}: a {split} label is {label.max()}; with {k} classes labels '
         f'must be 0 to {k - 1}'
       )
-  empty = np.flatnonzero(np.bincount(train, minlength=k) == 0)
+  count = np.bincount(train, minlength=k)
+  empty = np.flatnonzero(count == 0)
   if empty.size:
+    hint = _classes_there([names[c] for c in np.flatnonzero(count)])
     others = f' (nor have {empty.size - 1:,} others)' if empty.size > 1 else ''
     raise UserError(
       f'{where}: class {names[empty[0]]!r} of {k:,} has no training images'
-      f'{others}; every class from 0 to the largest label needs some'
+      f'{others}; every class from 0 to the largest label needs some{hint}'
     )
 
 
@@ -140,41 +154,11 @@ def enough_for_test(where: str, count: int) -> None:
     )
 
 
-def _image_dtype(where: str, image: np.ndarray) -> None:
-  if image.dtype == object:
-    raise UserError(
-      f'{where} is no rectangular array of numbers; images must share one size'
-    )
-  if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
-    raise UserError(
-      f'{where} has type {image.dtype}; images must be uint8 (0 to 255) or '
-      'floats in [0, 1]'
-    )
-
-
-def _image_shape(where: str, image: np.ndarray) -> None:
-  if image.ndim not in (3, 4) or (
-    image.ndim == 4 and image.shape[3] not in (1, 3)
-  ):
-    raise UserError(
-      f'{where} has shape {image.shape}; images must be N x H x W or '
-      'N x H x W x C with 1 or 3 channels'
-    )
-  if image.size == 0:
-    raise UserError(f'{where} has shape {image.shape}: it holds no images')
-
-
-def _image_range(where: str, image: np.ndarray) -> None:
-  for start in range(0, len(image), _CHUNK):
-    chunk = image[start : start + _CHUNK]
-    if not np.isfinite(chunk).all():
-      raise UserError(f'{where} holds NaN or infinite pixels')
-    low, high = chunk.min(), chunk.max()
-    if low < 0 or high > 1:
-      raise UserError(
-        f'{where} holds values from {low:g} to {high:g}; floats must lie in '
-        '[0, 1] (or give uint8, 0 to 255)'
-      )
+def _classes_there(names: list[str]) -> str:
+  """How to take the classes that have images alone."""
+  if not 2 <= len(names) <= _FEW:
+    return ', or choose classes with --classes=NAME,NAME'
+  return f', or take those that have with --classes={",".join(names)}'
 
 
 def _kind(image: np.ndarray) -> str:

@@ -1,44 +1,17 @@
 """A loaded data set: three splits of images and labels, and their origin."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dd_jax.data import check, split
+from dd_jax.data import check, choice, depth, split
+from dd_jax.data import raw as raws
+from dd_jax.data.raw import Arrays, Given, Raw
 
 TEST_SEED = 0
 TEST_FRACTION = 1 / 6
-
-
-class Arrays(NamedTuple):
-  """One split, on the host.
-
-  Attributes:
-    image: `[n, h, w, c]`, uint8, or float32 in [0, 1].
-    label: int32 `[n]`, class numbers from 0.
-  """
-
-  image: np.ndarray
-  label: np.ndarray
-
-
-class Raw(NamedTuple):
-  """What a reader found, before splits are held out.
-
-  Attributes:
-    name: the data set's name, never a path.
-    train: the training examples.
-    test: the test examples, or None where there is no such split.
-    class_names: in label order, or None to call them by number.
-    notes: one line each, things that a reader of results must know.
-  """
-
-  name: str
-  train: Arrays
-  test: Arrays | None = None
-  class_names: tuple[str, ...] | None = None
-  notes: tuple[str, ...] = ()
 
 
 class Dataset(NamedTuple):
@@ -51,7 +24,8 @@ class Dataset(NamedTuple):
     test: looked at once, at the end.
     class_names: in label order.
     provenance: plain values for the record: `name`, `counts`, `sha256` (see
-      `checksum`), `validation` (`count` and `seed`) and `notes`.
+      `checksum`), `validation` (`count` and `seed`), `notes` and, where images
+      were scaled, `range`.
   """
 
   name: str
@@ -81,28 +55,37 @@ def from_arrays(
   *,
   name: str = 'arrays',
   class_names: tuple[str, ...] | None = None,
+  value_range: depth.Range | None = None,
+  classes: Sequence[str] = (),
   validation: int | float | None = None,
   seed: int = 0,
 ) -> Dataset:
   """Makes a data set of arrays in memory.
 
   Args:
-    x_train: `[n, h, w]` or `[n, h, w, c]` with 1 or 3 channels: uint8, or
-      floats in [0, 1].
-    y_train: integer class numbers from 0, `[n]` or `[n, 1]`.
+    x_train: `[n, h, w]`, `[n, h, w, c]` or `[n, c, h, w]`: uint8, floats in
+      [0, 1], or other numbers, which are scaled.
+    y_train: class numbers from 0, `[n]` or `[n, 1]`; or text, whose sorted
+      names are the classes; or one-hot rows `[n, k]`.
     x_test: like `x_train`. Without it a sixth of the training examples is held
       out, the same for every `seed`.
     y_test: like `y_train`.
     name: how results call the set.
     class_names: in label order; by default their numbers.
+    value_range: the values of black and of white; by default found.
+    classes: takes these alone, in this order; see `choice`.
     validation: see `assemble`.
     seed: chooses the validation examples.
 
   Raises:
     UserError: what is wrong with the arrays, in one line.
   """
-  raw = read_arrays(name, x_train, y_train, x_test, y_test, class_names)
-  return assemble(raw, validation=validation, seed=seed)
+  depth.check(value_range)
+  found = read_arrays(
+    name, x_train, y_train, x_test, y_test, class_names, value_range
+  )
+  chosen = choice.only(found, classes)
+  return assemble(chosen, validation=validation, seed=seed)
 
 
 def read_arrays(
@@ -112,23 +95,15 @@ def read_arrays(
   x_test: Any = None,
   y_test: Any = None,
   class_names: tuple[str, ...] | None = None,
+  value_range: depth.Range | None = None,
 ) -> Raw:
   """Checks arrays and brings them to the common layout; see `from_arrays`."""
   check.pair(where, 'x_test', x_test, 'y_test', y_test)
-  train = Arrays(
-    check.images(f'{where}: x_train', x_train),
-    check.labels(f'{where}: y_train', y_train),
-  )
-  check.same_length(where, 'x_train', train.image, 'y_train', train.label)
+  train = Given(x_train, y_train, 'x_train', 'y_train')
   test = None
   if x_test is not None:
-    test = Arrays(
-      check.images(f'{where}: x_test', x_test),
-      check.labels(f'{where}: y_test', y_test),
-    )
-    check.same_length(where, 'x_test', test.image, 'y_test', test.label)
-    check.same_kind(where, train.image, test.image)
-  return Raw(where, train, test, class_names)
+    test = Given(x_test, y_test, 'x_test', 'y_test')
+  return raws.read(where, train, test, class_names, value_range)
 
 
 def assemble(
@@ -157,7 +132,7 @@ def assemble(
   kept, held = split.hold_out(full.label, len(names), count, seed)
   check.no_class_lost(raw.name, full.label[kept], names)
   train, val = _subset(full, kept), _subset(full, held)
-  provenance = {
+  provenance: dict[str, Any] = {
     'name': raw.name,
     'counts': {
       'train': len(train.label),
@@ -168,7 +143,22 @@ def assemble(
     'validation': {'count': len(val.label), 'seed': seed},
     'notes': notes,
   }
+  if raw.value_range is not None:
+    provenance['range'] = list(raw.value_range)
   return Dataset(raw.name, train, val, test, names, provenance)
+
+
+def described(dataset: Dataset) -> str:
+  """How many images each split has, in all and of a class, as one line."""
+  parts = [
+    f'{len(arrays.label):,} {what}{_of_each(arrays.label, dataset.class_names)}'
+    for what, arrays in (
+      ('training images', dataset.train),
+      ('for validation', dataset.validation),
+      ('for the test', dataset.test),
+    )
+  ]
+  return f'{dataset.name}: {", ".join(parts)}'
 
 
 def checksum(raw: Raw) -> str:
@@ -184,6 +174,19 @@ def checksum(raw: Raw) -> str:
       digest.update(f'{array.dtype.name}{list(array.shape)}'.encode())
       digest.update(np.ascontiguousarray(little).data)
   return digest.hexdigest()
+
+
+def _of_each(label: np.ndarray, names: tuple[str, ...]) -> str:
+  """The images of a class, or the fewest and the most by name."""
+  if not label.size:
+    return ''
+  count = np.bincount(label, minlength=len(names))
+  few, many = int(count.argmin()), int(count.argmax())
+  if count[few] == count[many]:
+    return f' ({count[few]:,} of each class)'
+  return (
+    f' ({count[few]:,} of {names[few]!r} to {count[many]:,} of {names[many]!r})'
+  )
 
 
 def _class_names(raw: Raw) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from dd_jax.data import dataset
+from dd_jax.data.raw import Arrays, Raw
 
 
-def digits() -> dataset.Raw:
+def digits() -> Raw:
   """The 1,797 handwritten digits of the UCI set, 8 x 8 x 1, in sixteenths.
 
   Stored values 0 to 16 become float32 multiples of 1/16, exactly. There is no
@@ -16,5 +16,5 @@ def digits() -> dataset.Raw:
 
   bunch = datasets.load_digits()
   image = (bunch.images / 16).astype(np.float32)[..., None]
-  arrays = dataset.Arrays(image, bunch.target.astype(np.int32))
-  return dataset.Raw('digits', arrays)
+  arrays = Arrays(image, bunch.target.astype(np.int32))
+  return Raw('digits', arrays)

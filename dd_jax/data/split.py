@@ -20,20 +20,22 @@ def validation_count(
       5,000, at least one of each class.
 
   Raises:
-    UserError: a negative number, or more than there are.
+    UserError: no such number, a fraction of not one example, or more than
+      leaves one of each class to train on.
   """
-  n = len(label)
+  n, most = len(label), len(label) - num_classes
   if validation is None:
     return max(num_classes, min(VALIDATION_LIMIT, int(VALIDATION_FRACTION * n)))
-  is_fraction = isinstance(validation, float) and validation != 0
-  if is_fraction and 0 < validation < 1:
-    return round(validation * n)
-  if is_fraction or not 0 <= validation < n:
+  share = 0 < validation < 1
+  count = round(validation * n) if share else validation
+  if not share <= count <= most or count != int(count):
+    gives = f' gives {count:,} of {n:,} images;' if share else ''
     raise UserError(
-      f'validation={validation}: must be a count from 0 to {n - 1:,} or a '
-      'fraction between 0 and 1'
+      f'validation={validation}:{gives} must be a count from 0 to {most:,} '
+      '(every class keeps one image), or a fraction between 0 and 1 that gives '
+      'at least one'
     )
-  return int(validation)
+  return int(count)
 
 
 def hold_out(

@@ -1,5 +1,6 @@
 """Selection baselines: real images, chosen and left as they are.
 
+Of a class with fewer images than are asked for, all are taken, again and again.
 The same artefact and the same scores as any method; `update` is the identity.
 """
 
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dd_jax.checks import check_least
 from dd_jax.data import sampling
 from dd_jax.data.by_class import check_counts, class_members, take_images
 from dd_jax.data.labels import LabelEncoding
@@ -80,15 +82,18 @@ def herding(
   """Greedy herding (Welling 2009) of each class: int32 `[k, ipc]`.
 
   Each choice brings the mean of the chosen features nearest to the class mean;
-  nothing is chosen twice.
+  nothing is chosen twice while there is something else.
   """
   del key
-  check_counts(source, ipc)
+  check_least(1, ipc=ipc)
+  check_counts(source, 1)
   chosen = [
-    members[_herd(_class_features(source, members, features), ipc)]
+    members[
+      _herd(_class_features(source, members, features), min(ipc, len(members)))
+    ]
     for members in class_members(source)
   ]
-  return np.stack(chosen).astype(np.int32)
+  return np.stack([np.resize(rows, ipc) for rows in chosen]).astype(np.int32)
 
 
 def _herd(x: np.ndarray, count: int) -> np.ndarray:

@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dd_jax.checks import check_least
 from dd_jax.data.by_class import (
   check_counts,
   class_members,
   numpy_generator,
+  repeats,
   take_images,
 )
 from dd_jax.data.source import Source
@@ -35,24 +37,43 @@ _START_RIDGE = 1e-2
 
 
 def real(key: Key, source: Source, ipc: int) -> jax.Array:
-  """`ipc` different real images of every class."""
-  return take_images(source, real_indices(key, source, ipc).reshape(-1))
+  """`ipc` different real images of every class.
+
+  Of a class with fewer all, and copies of them with a tenth of normal noise.
+  """
+  return _real_images(key, source, real_indices(key, source, ipc))
 
 
 def real_indices(key: Key, source: Source, ipc: int) -> np.ndarray:
   """Draws `ipc` different examples of every class: int32 `[k, ipc]`.
 
+  Of a class with fewer all, again and again.
+
   Raises:
-    UserError: if a class has fewer.
+    UserError: if a class has none.
   """
-  check_counts(source, ipc)
+  check_least(1, ipc=ipc)
+  check_counts(source, 1)
   rng = numpy_generator(key)
-  return np.stack(
-    [
-      rng.choice(members, ipc, replace=False)
-      for members in class_members(source)
-    ]
-  )
+  drawn = [
+    rng.choice(members, min(ipc, len(members)), replace=False)
+    for members in class_members(source)
+  ]
+  return np.stack([np.resize(members, ipc) for members in drawn])
+
+
+def _real_images(key: Key, source: Source, index: np.ndarray) -> jax.Array:
+  """Images of `index [k, ipc]`; noise keeps the copies from moving as one."""
+  image = take_images(source, index.reshape(-1))
+  return _with_noise(key, image, repeats(source, index.shape[1]).reshape(-1))
+
+
+def _with_noise(key: Key, image: jax.Array, where: np.ndarray) -> jax.Array:
+  """`image [n, h, w, c]` plus a tenth of normal noise `where [n]` is true."""
+  if not where.any():
+    return image
+  noise = 0.1 * jax.random.normal(jax.random.fold_in(key, 1), image.shape)
+  return image + where.reshape(-1, 1, 1, 1) * noise
 
 
 def noise(key: Key, source: Source, ipc: int) -> jax.Array:
@@ -83,8 +104,11 @@ def class_means(key: Key, source: Source, ipc: int) -> jax.Array:
 
 
 def kmeans(key: Key, source: Source, ipc: int) -> jax.Array:
-  """The real images nearest to `ipc` k-means centres of each class."""
-  return take_images(source, kmeans_indices(key, source, ipc).reshape(-1))
+  """The real images nearest to `ipc` k-means centres of each class.
+
+  Of a class with fewer images, as `real`.
+  """
+  return _real_images(key, source, kmeans_indices(key, source, ipc))
 
 
 def kmeans_indices(
@@ -102,12 +126,15 @@ def kmeans_indices(
     ipc: centres for each class.
     features: `(indices [m]) -> [m, d]`; by default pixels in model space.
 
+  Of a class with fewer than `ipc` all, again and again.
+
   Raises:
-    UserError: if a class has fewer than `ipc` examples.
+    UserError: if a class has none.
   """
   from sklearn.cluster import KMeans  # a second to import
 
-  check_counts(source, ipc)
+  check_least(1, ipc=ipc)
+  check_counts(source, 1)
   rng = numpy_generator(key)
   chosen = []
   for members in class_members(source):
@@ -119,8 +146,9 @@ def kmeans_indices(
       else np.asarray(take_images(source, members)).reshape(len(members), -1)
     )
     seed = int(rng.integers(2**31))
-    centres = KMeans(ipc, n_init=1, random_state=seed).fit(x).cluster_centers_
-    chosen.append(members[_nearest(x, centres)])
+    count = min(ipc, len(members))
+    centres = KMeans(count, n_init=1, random_state=seed).fit(x).cluster_centers_
+    chosen.append(np.resize(members[_nearest(x, centres)], ipc))
   return np.stack(chosen).astype(np.int32)
 
 
@@ -149,9 +177,8 @@ def with_repeats(start: Start) -> Start:
       return image
     order = np.arange(count) % most
     many = image.reshape(-1, most, *image.shape[1:])[:, order]
-    noise = 0.1 * jax.random.normal(jax.random.fold_in(key, 1), many.shape)
-    again = (np.arange(count) >= most).reshape(1, -1, 1, 1, 1)
-    return (many + again * noise).reshape(-1, *image.shape[1:])
+    again = np.tile(np.arange(count) >= most, source.num_classes)
+    return _with_noise(key, many.reshape(-1, *image.shape[1:]), again)
 
   return started
 

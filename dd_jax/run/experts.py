@@ -20,7 +20,7 @@ from dd_jax.experts import (
   train_experts,
   with_experts,
 )
-from dd_jax.run import parts, recipe, registries
+from dd_jax.run import loading, parts, recipe, registries
 from dd_jax.run.recipe import Config
 from dd_jax.run.writers import Writer
 from dd_jax.types import UserError
@@ -111,6 +111,7 @@ def train(
   missing = store.count - len(store.experts)
   if not missing:
     return
+  loading.check_held_out(prepared, 'experts are scored on some')
   data = prepared.train
   setting = parts.Setting(data.image_shape, data.num_classes)
 

@@ -3,9 +3,7 @@
 import contextlib
 import importlib.metadata
 import itertools
-import json
 import math
-import os
 import platform
 import resource
 import sys
@@ -20,14 +18,19 @@ from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
 from dd_jax.checks import check_name
-from dd_jax.data.by_class import check_counts
-from dd_jax.data.dataset import Dataset
-from dd_jax.data.load import load
+from dd_jax.data.dataset import Dataset, described
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.score import Score
 from dd_jax.platform import here
-from dd_jax.run import driver, experts, parts, recipe, registries
+from dd_jax.run import (
+  driver,
+  experts,
+  loading,
+  parts,
+  recipe,
+  registries,
+)
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
@@ -97,8 +100,8 @@ def run(
     Interrupted: SIGINT or SIGTERM came.
   """
   check(config)
-  dataset = dataset or load_dataset(config)
-  identity = {'config': _portable(config), 'data': dataset.provenance}
+  dataset = dataset or loading.load_dataset(config)
+  identity = {'config': loading.portable(config), 'data': dataset.provenance}
   start = parts.started_from(config)
   if start:  # its name alone, distilled.npz as a rule, would not tell
     identity['start'] = {'sha256': artifact.digest(start)}
@@ -114,8 +117,9 @@ def run(
   if workdir:
     workdir.claim(identity)
     checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
-  notes = parts.notes(config, scorer.setting)
-  for writer, note in itertools.product(writers, notes):
+  notes = parts.notes(config, scorer.setting) + loading.notes(config, prepared)
+  told = [described(dataset), *dataset.provenance['notes'], *notes]
+  for writer, note in itertools.product(writers, told):
     writer.message(note)
   source, taught = _source(config, prepared, cache, writers, mesh)
   with _released(workdir):
@@ -171,23 +175,6 @@ def _source(
     raise Interrupted(0, stop.signum) from None
 
 
-def load_dataset(config: Config) -> Dataset:
-  """Loads what `config` names."""
-  return load(
-    config['dataset'],
-    data_dir=config['data_dir'] or None,
-    image_size=config['image_size'] or None,
-    validation=held_out(config),
-    seed=config['seed'],
-  )
-
-
-def held_out(config: Config) -> float | None:
-  """Validation examples: a count, a share below 1, or None for the default."""
-  share: float = config['validation']
-  return (int(share) if share >= 1 else share) or None
-
-
 def check(config: Config) -> None:
   """Refuses values that no run can have, before anything is computed.
 
@@ -222,7 +209,9 @@ def _method(
   config: Config, prepared: Prepared, scorer: Scorer
 ) -> distiller.Distiller:
   """Builds the method, and all that can be refused before hours of work."""
-  check_counts(prepared.train, config['ipc'])
+  if scorer.validates:
+    way = 'or do not validate, --config.validate_every=0'
+    loading.check_held_out(prepared, way)
   scorer.check()
   experts.check(config, prepared)
   steps = num_steps(config, prepared)
@@ -269,7 +258,7 @@ def _artifact(config: Config, prepared: Prepared, result: Result) -> Artifact:
     },
     'ipc': config['ipc'],
     'budget': _budget(config, result),
-    'config': _portable(config),
+    'config': loading.portable(config),
     'seed': config['seed'],
     'versions': versions(),
   }
@@ -293,24 +282,6 @@ def _budget(config: Config, result: Result) -> dict[str, Any]:
     'stored_images_per_class': round(cost.bytes / (4 * plain * classes), 3),
     'decoded_images': len(result.data.image),
   }
-
-
-def _portable(config: Config) -> Config:
-  """The configuration as JSON would give it back, files without folders."""
-  held: Config = json.loads(json.dumps(config))
-  held['data_dir'] = ''
-  if is_path(held['dataset']):
-    held['dataset'] = os.path.basename(os.path.abspath(held['dataset']))
-  store = held['experts']['store'].rstrip('/')
-  held['experts']['store'] = os.path.basename(store)
-  start = held['parameterization']['start']
-  held['parameterization']['start'] = os.path.basename(start)
-  return held
-
-
-def is_path(dataset: str) -> bool:
-  """Whether a data set is given by file or folder, and not by name."""
-  return dataset.endswith('.npz') or os.path.isdir(dataset)
 
 
 def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:

@@ -33,6 +33,8 @@ COMMON: Config = {
   'dataset': 'digits',
   'data_dir': '',  # where TFDS keeps its data
   'image_size': 0,
+  'range': (),  # the values of black and of white; found where not stated
+  'classes': (),  # these alone
   'validation': 0.0,  # held out of train: a count, or a share below 1
   'preprocessing': 'standardise',
   'label_encoding': 'one-hot',

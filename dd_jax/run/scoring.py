@@ -66,7 +66,7 @@ class Scorer:
   def validation(self) -> Validation | None:
     """How the run selects, or None where nothing is validated."""
     section = self.config['evaluation']
-    if not (self.config['validate_every'] and self.config['num_steps']):
+    if not self.validates:
       return None
     chosen = self._protocol(
       section['protocol'],
@@ -84,6 +84,11 @@ class Scorer:
       'training examples)'
     )
     return Validation(score, self.config['validate_every'], name)
+
+  @property
+  def validates(self) -> bool:
+    """Whether states are scored while the run lasts."""
+    return bool(self.config['validate_every'] and self.config['num_steps'])
 
   def check(self) -> None:
     """Builds all that will score, so that what does not suit is refused now.

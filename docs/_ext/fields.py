@@ -1,9 +1,13 @@
 """What every field that all runs share means; the types come from the code."""
 
 FIELDS = {
-  'dataset': 'a name, a `.npz` file or an image folder',
+  'dataset': 'a name, a file or a folder, see [](data.md)',
   'data_dir': "where TFDS keeps its data; empty: TFDS's own choice",
   'image_size': 'scales the shorter side and crops the centre; 0: as they are',
+  'range': 'the values of black and of white, such as `0,4095`; empty: found, '
+  'and said',
+  'classes': 'takes these classes alone, in this order, by name or number; '
+  'empty: all',
   'validation': 'held out of the training data: a count, or a share below 1; '
   '0: a tenth, at most 5,000, at least one of each class',
   'preprocessing': '{PREPROCESSINGS}',

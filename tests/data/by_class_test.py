@@ -39,10 +39,18 @@ def test_a_generator_follows_its_key():
   assert draw(0) == draw(0) != draw(1)
 
 
-@pytest.mark.parametrize(
-  ('ipc', 'words'), [(2, 'class 1 has only 1'), (0, 'ipc=0')]
-)
-def test_too_few_examples_are_refused(ipc, words):
+def test_too_few_examples_are_refused():
   by_class.check_counts(SOURCES['host'], 1)
-  with pytest.raises(UserError, match=words):
-    by_class.check_counts(SOURCES['host'], ipc)
+  with pytest.raises(UserError, match='class 1 has only 1'):
+    by_class.check_counts(SOURCES['host'], 2)
+
+
+@pytest.mark.parametrize('name', SOURCES)
+def test_what_comes_again_and_who_has_fewer(name):
+  found = by_class.repeats(SOURCES[name], 3)
+  assert found.tolist() == [
+    [False, False, True], [False, True, True], [False, False, False]
+  ]  # fmt: skip
+  names = ('ant', 'bee', 'cat')
+  assert by_class.fewer(SOURCES[name], names, 3) == "2 of 'ant', 1 of 'bee'"
+  assert by_class.fewer(SOURCES[name], names, 1) == ''

@@ -88,6 +88,10 @@ def test_hold_out_gives_exactly_what_is_possible(count):
     (100, 10, 0.25, 25),
     (100, 10, 30, 30),
     (100, 10, 0, 0),
+    (100, 10, 1.0, 1),
+    (100, 10, 2.0, 2),
+    (100, 10, 90, 90),
+    (100, 10, 0.9, 90),
   ],
 )
 def test_validation_count(size, classes, validation, expected):
@@ -95,7 +99,10 @@ def test_validation_count(size, classes, validation, expected):
   assert split.validation_count(label, classes, validation) == expected
 
 
-@pytest.mark.parametrize('validation', [-1, 100, 1.5, -0.1, float('nan')])
+@pytest.mark.parametrize(
+  'validation',
+  [-1, 98, 100, 1.5, -0.1, 0.99999, 0.0001, float('nan'), float('inf')],
+)
 def test_bad_validation(validation):
   with pytest.raises(UserError, match=r'validation=.*must be a count from 0'):
     split.validation_count(np.arange(100) % 3, 3, validation)
@@ -124,6 +131,49 @@ def test_lists_and_colour_are_welcome():
   assert data.image_shape == (4, 4, 3)
 
 
+EQUAL = {
+  'channels first': lambda x, y: {'x_train': x.transpose(0, 3, 1, 2)},
+  'integers': lambda x, y: {'x_train': x.astype(np.int64)},
+  'floats to 255': lambda x, y: {'x_train': x.astype(np.float32)},
+  'text': lambda x, y: {'y_train': np.array(['0', '1', '2'])[y]},
+  'one-hot': lambda x, y: {'y_train': np.eye(3)[y]},
+}
+
+
+@pytest.mark.parametrize('case', EQUAL)
+def test_usual_forms_are_one_data_set(case):
+  image, label = _arrays(shape=(4, 4, 3))
+  given = {'x_train': image, 'y_train': label}
+  plain = dataset.from_arrays(**given)
+  found = dataset.from_arrays(**{**given, **EQUAL[case](image, label)})
+  assert found.class_names == plain.class_names
+  np.testing.assert_array_equal(found.train.label, plain.train.label)
+  scale = 1 if found.train.image.dtype == np.uint8 else 255
+  np.testing.assert_allclose(
+    found.train.image * scale, plain.train.image, atol=1e-4
+  )
+  new = set(found.provenance['notes']) - set(plain.provenance['notes'])
+  assert len(new) == 1
+
+
+def test_a_range_is_part_of_the_record():
+  image, label = _arrays()
+  assert 'range' not in dataset.from_arrays(image, label).provenance
+  deep = image.astype(np.uint16) * 16
+  found = dataset.from_arrays(deep, label, value_range=(0, 5000))
+  assert found.provenance['range'] == [0, 5000]
+  assert found.train.image.max() <= 4080 / 5000
+
+
+def test_splits_are_described():
+  image, label = _arrays()
+  data = dataset.from_arrays(image, label, name='mine', validation=7)
+  assert dataset.described(data) == (
+    "mine: 43 training images (14 of '0' to 15 of '2'), 7 for validation "
+    "(2 of '0' to 3 of '1'), 10 for the test (3 of '1' to 4 of '0')"
+  )
+
+
 def _bad(change):
   image, label = _arrays(dtype=np.float32)
   given = {'x_train': image, 'y_train': label}
@@ -134,23 +184,20 @@ def _bad(change):
 BAD = {
   'nan': (lambda x, y: {'x_train': np.where(x > 0.9, np.nan, x)}, 'NaN'),
   'infinite': (lambda x, y: {'x_train': x / 0}, 'NaN or infinite'),
-  'above one': (lambda x, y: {'x_train': x * 255}, r'must lie in \[0, 1\]'),
-  'below zero': (lambda x, y: {'x_train': x - 0.5}, r'must lie in \[0, 1\]'),
-  'integers': (lambda x, y: {'x_train': x.astype(int)}, 'must be uint8'),
+  'complex': (lambda x, y: {'x_train': x + 1j}, 'must be numbers'),
+  'black': (lambda x, y: {'x_train': (x * 0).astype(int)}, 'one value alone'),
   'no images': (lambda x, y: {'x_train': x[:0]}, 'holds no images'),
   'flat': (lambda x, y: {'x_train': x.reshape(60, -1)}, 'N x H x W'),
-  'channels first': (
-    lambda x, y: {'x_train': np.stack([x] * 3, 1)}, '1 or 3 channels'),
+  'channels anywhere': (
+    lambda x, y: {'x_train': np.stack([x] * 4, 1)}, 'may be first or last'),
   'unequal': (
     lambda x, y: {'x_train': np.array([x[0], x[0, :2]], object)},
     'must share one size'),
   'fewer labels': (
     lambda x, y: {'y_train': y[:-1]}, '60 images and y_train 59 labels'),
   'real labels': (lambda x, y: {'y_train': y + 0.5}, 'must be integers'),
-  'text labels': (
-    lambda x, y: {'y_train': y.astype(str)}, 'must be integers'),
-  'one-hot labels': (
-    lambda x, y: {'y_train': np.eye(3, dtype=int)[y]}, 'N or N x 1'),
+  'multi-label': (
+    lambda x, y: {'y_train': np.ones((60, 3), int)}, 'is multi-label'),
   'negative labels': (lambda x, y: {'y_train': y - 1}, 'holds -1'),
   'huge labels': (
     lambda x, y: {'y_train': y + 2**40}, 'must be integers 0 to k-1'),

@@ -74,7 +74,7 @@ def _decode(tmp_path, image, *, grey=False, name='a.png', **kwargs):
   path = str(tmp_path / name)
   image.save(path, **kwargs)
   assert images.header(path).grey == grey
-  head, out = images.header(path), images.decode(path, grey=grey)
+  head, out = images.header(path), images.decode(path, grey=grey).pixels
   assert out.shape[:2] == (head.height, head.width)
   return out
 
@@ -109,12 +109,65 @@ def test_palette_with_transparency(tmp_path):
   assert out[0, 0].tolist() == [255] * 3
 
 
-def test_sixteen_bits_and_one_bit(tmp_path):
-  deep = np.array([[0, 257 * 3], [65535, 257 * 200]], np.uint16)
-  out = _decode(tmp_path, Image.fromarray(deep), grey=True)
-  assert out[..., 0].tolist() == [[0, 3], [255, 200]]
+def test_one_bit(tmp_path):
   flat = Image.fromarray(np.eye(4) > 0)
   assert _decode(tmp_path, flat, grey=True).max() == 255
+
+
+def _deep(top, high, dtype=np.uint16):
+  """Grey of 16 bits: three values of four in the first image are known."""
+  for c, name in enumerate(('cat', 'dog')):
+    (top / name).mkdir(parents=True)
+    for i in range(6):
+      image = _pixels(10 * c + i, (6, 6)).astype(np.uint16) * (high // 255)
+      image.flat[:3] = 0, 1, high
+      Image.fromarray(image.astype(dtype)).save(top / name / f'{i}.png')
+  return top
+
+
+@pytest.mark.parametrize(('high', 'white'), [(4000, 4095), (65535, 65535)])
+def test_sixteen_bits_keep_their_levels(tmp_path, high, white):
+  data = load.load(_deep(tmp_path / 'x', high))
+  assert data.image_shape == (6, 6, 1) and data.train.image.dtype == np.float32
+  np.testing.assert_allclose(
+    data.train.image[0].flat[:3], np.array([0, 1, high]) / white, rtol=1e-6
+  )
+  assert f'{white} white' in data.provenance['notes'][0]
+  assert data.provenance['range'] == [0, white]
+
+
+def test_sixteen_bits_by_a_stated_range_and_size(tmp_path):
+  folder = _deep(tmp_path / 'x', 4000)
+  data = load.load(folder, value_range=(0, 8000), image_size=4)
+  assert data.image_shape == (4, 4, 1) and data.train.image.max() <= 0.5
+  with pytest.raises(UserError, match=r'range=0,99: .*x holds values from 0'):
+    load.load(folder, value_range=(0, 99))
+
+
+def test_two_depths_are_refused(tmp_path):
+  folder = _deep(tmp_path / 'x', 4000)
+  Image.fromarray(_pixels(shape=(6, 6))).save(folder / 'cat' / '9.png')
+  with pytest.raises(UserError, match=r'\.png is grey of 16 bits and .*9\.png'):
+    load.load(folder)
+
+
+def test_what_is_done_to_images_is_said(tmp_path):
+  _make(tmp_path, shape=(6, 6, 4), count=3)
+  Image.fromarray(_pixels(shape=(6, 6))).save(tmp_path / 'cat' / '9.png')
+  notes = load.load(tmp_path).provenance['notes']
+  assert notes[:2] == [
+    '6 of 7 images are transparent in places: laid on white',
+    '1 of 7 images are grey: made three equal channels',
+  ]
+
+
+def test_opaque_images_are_not_said_to_be_transparent(tmp_path):
+  _make(tmp_path)
+  for path in tmp_path.glob('*/*.png'):
+    Image.open(path).convert('RGBA').save(path)
+  data = load.load(tmp_path)
+  assert len(data.provenance['notes']) == 1
+  assert any((x == _pixels(0)).all() for x in data.train.image)
 
 
 def test_exif_turns_the_image(tmp_path):
@@ -168,7 +221,7 @@ BAD = {
   'truncated': (
     lambda d: _truncate(d / 'dog' / '2.png') or d, '2.png is no readable'),
   'a file': (
-    lambda d: _write(d / 'a.tar', b'x'), 'neither a .npz file nor an image'),
+    lambda d: _write(d / 'a.tar', b'x'), 'neither an image folder nor'),
 }  # fmt: skip
 
 

@@ -49,6 +49,49 @@ def test_class_names(tmp_path):
   assert load.load(path).class_names == ('x', 'y', 'z')
 
 
+KEYS = {
+  ('X', 'y'): 'X are the images, y the labels',
+  ('x', 'y'): 'x are the images, y the labels',
+  ('images', 'labels'): 'images are the images, labels the labels',
+  ('data', 'target'): 'data are the images, target the labels',
+  ('train_images', 'train_labels'): 'train_images are the images',
+  ('X_train', 'y_train'): 'X_train are the images, y_train the labels',
+}
+
+
+@pytest.mark.parametrize('pair', KEYS)
+def test_usual_keys(tmp_path, pair):
+  label = np.arange(60) % 3
+  image = np.tile(np.arange(60, dtype=np.uint8)[:, None, None], (1, 5, 5))
+  given = dict(zip(pair, (image, label), strict=True))
+  path = tmp_path / 'a.npz'
+  np.savez(path, **given, label_names=np.array(['a', 'b', 'c']))
+  data = load.load(path)
+  assert data.class_names == ('a', 'b', 'c')
+  np.testing.assert_array_equal(
+    data.train.image[:, 0, 0, 0] % 3, data.train.label
+  )
+  assert data.provenance['notes'][0].startswith(KEYS[pair])
+
+
+def test_a_validation_split_and_what_is_left(tmp_path):
+  """As MedMNIST has it; without a test split validation serves."""
+  image, label = np.zeros((9, 5, 5), np.uint8), np.arange(9) % 3
+  three = {
+    f'{split}_{what}': value
+    for split in ('train', 'val', 'test')
+    for what, value in (('images', image), ('labels', label[:, None]))
+  }
+  path = tmp_path / 'a.npz'
+  np.savez(path, **three)
+  data = load.load(path)
+  assert data.provenance['counts']['test'] == 9
+  assert 'val_images, val_labels are not used' in data.provenance['notes']
+  np.savez(path, **{k: v for k, v in three.items() if 'test' not in k})
+  said = 'val_images and val_labels serve as the test split'
+  assert said in load.load(path).provenance['notes']
+
+
 def test_image_size(tmp_path):
   path = _save(tmp_path / 'a.npz')
   assert load.load(path, image_size=4).image_shape == (4, 4, 1)
@@ -81,6 +124,15 @@ BAD = {
     'has no y_train; it holds x_test, x_train, y_test'),
   'no x_test': (
     lambda d: _save(d / 'a.npz', x_test=None), 'has y_test but no x_test'),
+  'two pairs': (
+    lambda d: _save(d / 'a.npz', train_images=np.zeros(3), train_labels=[0]),
+    'may mean x_train and y_train, or train_images and train_labels'),
+  'two names': (
+    lambda d: _save(d / 'a.npz', class_names=['a'], label_names=['b']),
+    'class_names and label_names; give one'),
+  'no labels': (
+    lambda d: _save(d / 'a.npz', y_train=None, x_train=None, images=[0]),
+    'has no labels; it holds images, x_test, y_test'),
   'short labels': (
     lambda d: _save(d / 'a.npz', y_train=np.arange(5)), 'one label for each'),
   'bad names': (

@@ -71,11 +71,22 @@ def test_class_means():
 
 
 @pytest.mark.parametrize('name', ['real', 'kmeans'])
-@pytest.mark.parametrize('ipc', [0, 6])
-def test_too_few_or_none(name, ipc):
-  words = 'class 0 has only 5' if ipc else 'ipc=0'
-  with pytest.raises(UserError, match=words):
-    STARTS[name](KEY, source(), ipc)
+def test_none_are_refused(name):
+  with pytest.raises(UserError, match='ipc=0'):
+    STARTS[name](KEY, source(), 0)
+
+
+@pytest.mark.parametrize('name', ['real', 'kmeans'])
+def test_a_small_class_gives_all_it_has_and_noisy_copies(name):
+  """Of 5 and 8 images, 7: two copies of the first class, none of the second."""
+  image, label = arrays()
+  found = np.asarray(STARTS[name](KEY, source(), 7)).reshape(2, 7, *SHAPE)
+  known = [{x.tobytes() for x in image[label == c]} for c in (0, 1)]
+  assert {x.tobytes() for x in found[0, :5]} == known[0]
+  assert {x.tobytes() for x in found[1]} < known[1]
+  step = found[0, 5:] - found[0, :2]
+  assert 0.03 < step.std() < 0.3
+  assert not np.allclose(step[0], step[1])
 
 
 def test_an_empty_class_has_no_mean():
