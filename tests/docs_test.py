@@ -106,10 +106,13 @@ def test_the_page_on_the_artefact_preprocesses(
   found = run_page(DOCS / 'artefact.md')
   np.testing.assert_allclose(
     found['to_model_space'](real),
-    made.preprocessing.apply(jnp.asarray(real)),
+    artifact.load('distilled.npz').preprocessing.apply(jnp.asarray(real)),
     rtol=1e-4,
     atol=1e-4,
   )
+  image = found['arrays']['image']
+  back = found['to_model_space'](255 * found['to_pixels'](image))
+  np.testing.assert_allclose(back, image, rtol=1e-3, atol=1e-3)
 
 
 def test_the_page_on_the_artefact_names_every_array(tmp_path):

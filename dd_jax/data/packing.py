@@ -1,0 +1,58 @@
+"""A preprocessing as an artefact stores it: whitenings in 16 bits.
+
+A whitening of `d` values is a symmetric matrix and its inverse, 75 MB for
+images of CIFAR-10 in float32. Stored is one triangle in steps of a power of 2:
+
+  whiten_steps  int16 `[d (d + 1) / 2]`, `whiten[np.tril_indices(d)] / step`
+  whiten_step   float32, a scalar
+
+The inverse is solved for where it is wanted. Entries are off by half a step at
+most, a step being at most 2 / 32767 of the largest entry; whitened images of
+CIFAR-10 by 0.4 % (root mean square), under all four recipes that whiten. With
+the file's compression this takes 4.5 MB. These numbers are free: fewer bits, or
+the first directions alone, lose what whitening is there to raise, and at 1 MB
+whitened images are off by 4 % and more.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dd_jax.data import preprocess
+from dd_jax.data.preprocess import Preprocessing
+
+_LARGEST = np.iinfo(np.int16).max
+_DENSE = ('whiten', 'unwhiten')
+
+
+def pack(preprocessing: Preprocessing) -> dict[str, np.ndarray]:
+  """As `preprocess.to_arrays`, with a whitening in 16 bits.
+
+  What was unpacked packs to the same bits.
+  """
+  arrays = preprocess.to_arrays(preprocessing)
+  if 'whiten' not in arrays:
+    return arrays
+  whiten = arrays['whiten']
+  kept = {k: v for k, v in arrays.items() if k not in _DENSE}
+  lower = whiten[np.tril_indices(len(whiten))]
+  step = _step(np.abs(lower).max())
+  steps = np.round(lower / step).astype(np.int16)
+  return {**kept, 'whiten_steps': steps, 'whiten_step': step}
+
+
+def unpack(arrays: Mapping[str, np.ndarray]) -> Preprocessing:
+  """Undoes `pack`, but for the rounding; whole matrices are read too."""
+  if 'whiten_steps' not in arrays:
+    return preprocess.from_arrays(arrays)
+  d = len(arrays['centre'])
+  lower = np.zeros((d, d), np.float32)
+  lower[np.tril_indices(d)] = arrays['whiten_steps'] * arrays['whiten_step']
+  whiten = lower + np.tril(lower, -1).T
+  return preprocess.from_arrays({**arrays, 'whiten': whiten})
+
+
+def _step(largest: float) -> np.ndarray:
+  """The least power of 2 of which `largest` is at most 32,767."""
+  _, exponent = np.frexp(largest / _LARGEST)
+  return np.asarray(np.ldexp(np.float32(1), int(exponent)), np.float32)
