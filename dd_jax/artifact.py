@@ -39,8 +39,8 @@ import numpy as np
 
 from dd_jax.data import packing, targets
 from dd_jax.data.preprocess import Preprocessing
-from dd_jax.data.shown import shown
-from dd_jax.files import write_atomically
+from dd_jax.data.shown import Shown, shown
+from dd_jax.files import ARCHIVE, kind, reason, write_atomically
 from dd_jax.parameterization import PARAMETERIZATIONS, Parameterization
 from dd_jax.types import DistilledData, UserError
 
@@ -73,8 +73,9 @@ class Artifact(NamedTuple):
 
   @property
   def class_names(self) -> tuple[str, ...]:
-    """In label order."""
-    return tuple(self.metadata['class_names'])
+    """In label order; their numbers where the metadata do not say."""
+    numbers = map(str, range(self.data.label.shape[1]))
+    return tuple(self.metadata.get('class_names', numbers))
 
   @property
   def label_encoding(self) -> str:
@@ -94,6 +95,12 @@ class Artifact(NamedTuple):
   def loss(self) -> str:
     """Of the labels as they are: `cross-entropy` or `squared error`."""
     return targets.loss(np.asarray(self.data.label), self.label_encoding)
+
+  @property
+  def pixels(self) -> Shown:
+    """The range of the images in units of the data, see `data.shown`."""
+    pixel = self.preprocessing.invert(self.data.image)
+    return shown(self.preprocessing, pixel)
 
   def targets(self, use: str) -> np.ndarray:
     """The labels for a learner; see `data.targets.targets`.
@@ -290,9 +297,14 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   except FileNotFoundError:
     raise UserError(f'{path}: there is no such artefact') from None
   except Exception as error:  # damaged archives raise almost anything
+    found = kind(path)
+    if found != ARCHIVE:
+      raise UserError(
+        f'{path}: is {found}; expected an artefact, the .npz of a distilled set'
+      ) from error
     raise UserError(
-      f'{path}: not a readable artefact (truncated, corrupt or another kind '
-      f'of file): {str(error).splitlines()[0] if str(error) else "empty"}'
+      f'{path}: not a readable artefact; the archive is truncated, corrupt or '
+      f'of another kind ({reason(error)})'
     ) from error
 
 

@@ -16,7 +16,14 @@ from dd_jax.cache import Cache
 from dd_jax.data.load import names
 from dd_jax.data.prepare import prepare
 from dd_jax.experts import ExpertStore
-from dd_jax.run import command_line, experts, pipeline, recipe, settings
+from dd_jax.run import (
+  command_line,
+  experts,
+  parts,
+  pipeline,
+  recipe,
+  settings,
+)
 from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
 from experiments import configs
@@ -59,7 +66,7 @@ def train(fields: dict[str, str]) -> None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
   mesh = command_line.mesh(_DEVICES.value)
   dataset = pipeline.load_dataset(config)
-  prepared = prepare(dataset, config['preprocessing'], cache=Cache())
+  prepared = prepare(dataset, parts.preprocessing(config), cache=Cache())
   wanted = experts.wanted(config, prepared)
   store = ExpertStore.start(_STORE.value, wanted)
   progress = ProgressWriter(0)

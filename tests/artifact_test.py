@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from dd_jax import artifact
+from dd_jax import artifact, report
 from dd_jax.artifact import Artifact
 from dd_jax.data import fitting, packing
 from dd_jax.parameterization import generator, multi_formation
@@ -327,24 +327,41 @@ def test_any_flipped_byte_is_noticed(path):
 
 
 FOREIGN = {
-  'text': lambda p: p.write_text('hello'),
-  'pickle': lambda p: p.write_bytes(pickle.dumps({'image': 1})),
-  'array': lambda p: np.save(p.open('wb'), np.ones(3)),
-  'other npz': lambda p: np.savez(p, x_train=np.ones(3)),
-  'objects': lambda p: np.savez(p, metadata=np.array([{}], object)),
-  'list': lambda p: np.savez(p, metadata=np.asarray('[1]')),
-  'version': lambda p: np.savez(
-    p, metadata=np.asarray('{"format": "dd_jax/9"}')
+  'text': (lambda p: p.write_text('hello'), 'is a text file; expected an art'),
+  'pickle': (
+    lambda p: p.write_bytes(pickle.dumps({'image': 1})),
+    'is a pickle, which is never loaded; expected',
   ),
-  'folder': lambda p: p.mkdir(),
-}
+  'picture': (
+    lambda p: report.write_png(p, np.zeros((2, 2, 3), np.uint8)),
+    'is a PNG image; expected',
+  ),
+  'empty': (lambda p: p.touch(), 'is an empty file; expected'),
+  'array': (
+    lambda p: np.save(p.open('wb'), np.ones(3)), 'a single NumPy array'
+  ),
+  'other npz': (lambda p: np.savez(p, x_train=np.ones(3)), 'not an artefact'),
+  'objects': (
+    lambda p: np.savez(p, metadata=np.array([{}], object)),
+    'Python objects, which are never loaded',
+  ),
+  'list': (
+    lambda p: np.savez(p, metadata=np.asarray('[1]')), 'not an artefact'
+  ),
+  'version': (
+    lambda p: np.savez(p, metadata=np.asarray('{"format": "dd_jax/9"}')),
+    "format 'dd_jax/9'",
+  ),
+  'folder': (lambda p: p.mkdir(), 'is a folder; expected'),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize('kind', FOREIGN)
 def test_another_file(kind, path):
-  FOREIGN[kind](path)
+  write, words = FOREIGN[kind]
+  write(path)
   text = refused(path)
-  assert kind != 'version' or "'dd_jax/9'" in text
+  assert words in text and 'allow_pickle' not in text
 
 
 @pytest.mark.parametrize('key', ['image', 'label', 'preprocess_mean'])

@@ -33,11 +33,13 @@ FLOORS = (
   'distiller',
   'methods',
   'artifact',
+  'concatenation',
   'evaluation',
   'report',
   # Clocks, files, signals, flags: no pure module imports these.
   'run.workdir',
   'run.interrupt',
+  'run.machine',
   'run.checkpoint',
   'run.writers',
   'run.result',

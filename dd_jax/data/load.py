@@ -15,6 +15,7 @@ from dd_jax.data import (
   originals,
 )
 from dd_jax.data.dataset import Raw
+from dd_jax.files import kind
 from dd_jax.types import UserError
 
 EMBEDDED = {'digits': embedded.digits}
@@ -63,7 +64,9 @@ def _read(name: str, data_dir: str | None, image_size: int | None) -> Raw:
   if os.path.isdir(name):
     return folder.read(name, image_size=image_size)
   if os.path.exists(name):
-    raise UserError(f'{name} is neither a .npz file nor an image folder')
+    raise UserError(
+      f'{name} is {kind(name)}, and neither a .npz file nor an image folder'
+    )
   return _prepared(name, data_dir, image_size)
 
 

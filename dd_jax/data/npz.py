@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from dd_jax.data import dataset
+from dd_jax.files import ARCHIVE, kind, reason
 from dd_jax.types import UserError
 
 _REQUIRED = ('x_train', 'y_train')
@@ -57,9 +58,15 @@ def _members(path: str) -> dict[str, np.ndarray]:
   except UserError:
     raise
   except _BROKEN as e:
+    found = kind(path)
+    if found != ARCHIVE:
+      raise UserError(
+        f'{path} is {found}, and no readable NumPy archive; expected x_train '
+        'and y_train, as np.savez writes them'
+      ) from e
     raise UserError(
       f'{path} is no readable NumPy archive; it may be truncated or damaged '
-      f'({_one_line(e)})'
+      f'({reason(e)})'
     ) from e
 
 
@@ -90,9 +97,3 @@ def _names(path: str, names: np.ndarray) -> tuple[str, ...]:
   if names.ndim != 1 or names.dtype.kind != 'U':
     raise UserError(f'{path}: class_names must be one row of text')
   return tuple(str(n) for n in names)
-
-
-def _one_line(error: BaseException) -> str:
-  if 'pickle' in str(error):  # NumPy's advice is to load it unsafely
-    return 'no archive'
-  return ' '.join(str(error).split())[:120] or type(error).__name__

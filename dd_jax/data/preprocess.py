@@ -2,12 +2,16 @@
 
 import dataclasses
 import functools
+import hashlib
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from dd_jax.types import UserError
 
 _TINY = 1e-6
 
@@ -152,6 +156,40 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Preprocessing:
     zca,
     str(arrays['note']),
   )
+
+
+def check_suits(
+  preprocessing: Preprocessing, image_shape: tuple[int, int, int]
+) -> None:
+  """Refuses one that was fitted to images of another kind.
+
+  Args:
+    preprocessing: fitted before.
+    image_shape: `(h, w, c)` of the images that it is for now.
+
+  Raises:
+    UserError: it is for another number of channels, or of values.
+  """
+  p, size = preprocessing, ' x '.join(map(str, image_shape))
+  if len(p.mean) != image_shape[-1]:
+    raise UserError(
+      f'preprocessing={p.name!r}: was fitted to images of {len(p.mean)} '
+      f'channels; these are {size}'
+    )
+  if p.zca and len(p.zca.centre) != math.prod(image_shape):
+    raise UserError(
+      f'preprocessing={p.name!r}: was fitted to images of '
+      f'{len(p.zca.centre):,} values; these are {size}'
+    )
+
+
+def digest(preprocessing: Preprocessing) -> str:
+  """SHA-256 of its arrays, in hexadecimal."""
+  found = hashlib.sha256()
+  for name, array in sorted(to_arrays(preprocessing).items()):
+    found.update(f'{name} {array.dtype.str} {array.shape}'.encode())
+    found.update(array.tobytes())
+  return found.hexdigest()
 
 
 def _norm(x: jax.Array) -> jax.Array:

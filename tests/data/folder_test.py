@@ -168,7 +168,8 @@ BAD = {
   'truncated': (
     lambda d: _truncate(d / 'dog' / '2.png') or d, '2.png is no readable'),
   'a file': (
-    lambda d: _write(d / 'a.tar', b'x'), 'neither a .npz file nor an image'),
+    lambda d: _write(d / 'a.tar', b'x'),
+    'is a text file, and neither a .npz file nor an image'),
 }  # fmt: skip
 
 
