@@ -42,6 +42,7 @@ FLOORS = (
   'run.machine',
   'run.checkpoint',
   'run.writers',
+  'run.export',
   'run.result',
   'run.chunk',
   'run.placement',

@@ -69,7 +69,7 @@ BAD = {
   'missing': (lambda d: str(d / 'none.npz'), 'none.npz: no such file'),
   'empty': (lambda d: _bytes(d, b''), 'is empty'),
   'text': (
-    lambda d: _bytes(d, b'hello' * 99), 'text file, and no readable NumPy arch'),
+    lambda d: _bytes(d, b'hello' * 99), 'text file, and no readable'),
   'truncated': (lambda d: _bytes(d, _good(d)[:-200]), 'may be truncated'),
   'half': (lambda d: _bytes(d, _good(d)[:700]), 'may be truncated'),
   'pickle': (
