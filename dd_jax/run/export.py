@@ -46,7 +46,8 @@ def _check(folder: pathlib.Path, names: tuple[str, ...]) -> None:
   if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
     raise UserError(f'{folder}: must be a new or an empty folder')
   for name in names:
-    if name != pathlib.PurePath(name).name or name.startswith(('.', '_')):
+    plain = name and name == pathlib.PurePath(name).name
+    if not plain or name.startswith(('.', '_')):  # hidden ones are not read
       raise UserError(
         f'class_names: {name!r} cannot name a folder; rename it, as in '
         "set.metadata['class_names']"
