@@ -119,8 +119,9 @@ def save(path: str | pathlib.Path, artifact: Artifact) -> None:
   """Writes the artefact, atomically.
 
   Raises:
-    UserError: the disk is full.
+    UserError: the disk is full, or images and labels do not go together.
   """
+  _check(artifact.data)
   artifact = _as_stored(artifact)
   pixel = artifact.preprocessing.invert(artifact.data.image)
   arrays = _arrays(artifact, pixel)
@@ -231,6 +232,15 @@ def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:
     image, held, rtol=0, atol=_CLOSE * np.abs(held).max()
   ):
     raise UserError(f'{path}: its images are not what its factors decode to')
+
+
+def _check(data: DistilledData) -> None:
+  image, label = np.shape(data.image), np.shape(data.label)
+  if len(image) != 4 or len(label) != 2 or image[0] != label[0]:
+    raise UserError(
+      f'images of shape {image} and labels of shape {label}: must be '
+      '[n, h, w, c] and [n, k], n above 0'
+    )
 
 
 def _as_stored(artifact: Artifact) -> Artifact:

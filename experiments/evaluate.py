@@ -93,6 +93,7 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   recipe.update(config, {'evaluation': _given(scored)})
   settings.change(config, fields)
   pipeline.check(config)
+  labels.label_encoding(config['label_encoding'])
   return config
 
 

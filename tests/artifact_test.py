@@ -137,6 +137,16 @@ def test_the_file_says_what_its_pictures_clip(path):
   assert found['rescaled'] is True and found['clipped'] == 0
 
 
+@pytest.mark.parametrize(
+  'change', [{'label': np.arange(4)}, {'label': np.eye(2)}]
+)
+def test_labels_that_are_not_those_of_the_images(change, path):
+  before = made()
+  with pytest.raises(UserError, match=r'labels of shape .* \[n, k\]'):
+    artifact.save(path, before._replace(data=before.data._replace(**change)))
+  assert not path.exists()
+
+
 def test_labels_without_an_encoding_ask_for_it(path):
   before = made()._replace(metadata={})
   artifact.save(path, before)
