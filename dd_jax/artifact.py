@@ -9,7 +9,7 @@
 | `num_steps`, `init_seed` | the same |
 | `factor/*` | what a factorised set decodes from, see `decoder` |
 | `start_image_uint8` | uint8: what the images started from |
-| `preprocess_*` | the fitted preprocessing and its inverse |
+| `preprocess_*` | the fitted preprocessing, see `data.packing` |
 | `metadata` | JSON: method, data, class names, budget, config, seed, versions |
 
 `save` adds to the metadata what it knows of the arrays: `loss`, the one that
@@ -133,7 +133,7 @@ def save(path: str | pathlib.Path, artifact: Artifact) -> None:
   }
   text = json.dumps(metadata, sort_keys=True, allow_nan=False)
   buffer = io.BytesIO()
-  # Of whitenings two thirds are saved by it, of noise-like images nothing.
+  # It halves a whitening; of images that look like noise it saves nothing.
   whitened = f'{_PREFIX}whiten_steps' in arrays
   write = np.savez_compressed if whitened else np.savez
   write(buffer, metadata=np.asarray(text), **arrays)
@@ -236,7 +236,8 @@ def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:
 
 def _check(data: DistilledData) -> None:
   image, label = np.shape(data.image), np.shape(data.label)
-  if len(image) != 4 or len(label) != 2 or image[0] != label[0]:
+  fits = len(image) == 4 and len(label) == 2 and image[0] == label[0] > 0
+  if not fits:
     raise UserError(
       f'images of shape {image} and labels of shape {label}: must be '
       '[n, h, w, c] and [n, k], n above 0'

@@ -137,8 +137,11 @@ def test_the_file_says_what_its_pictures_clip(path):
   assert found['rescaled'] is True and found['clipped'] == 0
 
 
+EMPTY = {'label': np.zeros((0, 2)), 'image': np.zeros((0, 4, 4, 3))}
+
+
 @pytest.mark.parametrize(
-  'change', [{'label': np.arange(4)}, {'label': np.eye(2)}]
+  'change', [{'label': np.arange(4)}, {'label': np.eye(2)}, EMPTY]
 )
 def test_labels_that_are_not_those_of_the_images(change, path):
   before = made()

@@ -103,7 +103,7 @@ import re, sys
 for name in ('jax', 'jaxlib', 'flax', 'optax', 'dd_jax'):
   sys.modules[name] = None
 blocks = re.findall(r'```python\\n(.*?)```', sys.stdin.read(), re.DOTALL)
-exec('\\n'.join(b for b in blocks if 'import dd_jax' not in b))
+exec('\\n'.join(b for b in blocks if 'dd_jax.' not in b))
 back = 255 * to_pixels(image)
 found = {
   'white': to_model_space(pixels), 'again': to_model_space(back),

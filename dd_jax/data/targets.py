@@ -51,8 +51,12 @@ def loss(label: np.ndarray, encoding: str) -> str:
   Returns:
     `cross-entropy` of one-hot labels of which none is below 0, `squared error`
     of all others.
+
+  Raises:
+    UserError: there is no such encoding.
   """
-  plain = encoding == 'one-hot' and np.min(label, initial=0) >= 0
+  name = label_encoding(encoding).name
+  plain = name == 'one-hot' and np.min(label, initial=0) >= 0
   return 'cross-entropy' if plain else 'squared error'
 
 

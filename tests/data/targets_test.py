@@ -62,3 +62,5 @@ def test_the_loss_is_one_that_has_a_lower_bound():
   centred = encoded(SOFT, 'centred')
   for label, encoding in ((FREE, 'one-hot'), (centred, 'centred')):
     assert loss(label, encoding) == 'squared error'
+  with pytest.raises(UserError, match='did you mean one-hot'):
+    loss(SOFT, 'one_hot')
