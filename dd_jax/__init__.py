@@ -19,6 +19,7 @@ against the laws of the built-in ones.
 from dd_jax import register
 from dd_jax.api import distill, load
 from dd_jax.artifact import Artifact, save
+from dd_jax.concatenation import concatenate
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.load import load as load_dataset
 from dd_jax.distiller import Distiller, from_loss
@@ -36,6 +37,7 @@ __all__ = [
   'LabeledData',
   'Outcome',
   'UserError',
+  'concatenate',
   'distill',
   'from_arrays',
   'from_loss',

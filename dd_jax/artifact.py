@@ -9,8 +9,12 @@
 | `num_steps`, `init_seed` | the same |
 | `factor/*` | what a factorised set decodes from, see `decoder` |
 | `start_image_uint8` | uint8: what the images started from |
-| `preprocess_*` | the fitted preprocessing and its inverse |
+| `preprocess_*` | the fitted preprocessing, see `data.packing` |
 | `metadata` | JSON: method, data, class names, budget, config, seed, versions |
+
+`save` adds to the metadata what it knows of the arrays: `loss`, the one that
+goes with the labels, and `pixels`, the range of the images in units of the data
+(see `data.shown`).
 
 `parts` in the metadata, where there is any, are those of other packages that
 the set was made with: `{'KIND NAME': package}`.
@@ -30,17 +34,20 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from dd_jax.data import preprocess
+from dd_jax.data import packing, targets
 from dd_jax.data.preprocess import Preprocessing
-from dd_jax.files import write_atomically
+from dd_jax.data.shown import Shown, shown
+from dd_jax.files import ARCHIVE, kind, reason, write_atomically
 from dd_jax.parameterization import PARAMETERIZATIONS, Parameterization
 from dd_jax.types import DistilledData, UserError
 
 FORMAT = 'dd_jax/1'
 _PREFIX = 'preprocess_'
 _FACTOR = 'factor/'
+_DERIVED = ('loss', 'pixels')  # by `save`, from the arrays
 _CLOSE = 1e-3  # of decoded images, by another machine: of their largest value
 
 
@@ -66,21 +73,70 @@ class Artifact(NamedTuple):
 
   @property
   def class_names(self) -> tuple[str, ...]:
-    """In label order."""
-    return tuple(self.metadata['class_names'])
+    """In label order; their numbers where the metadata do not say."""
+    numbers = map(str, range(self.data.label.shape[1]))
+    return tuple(self.metadata.get('class_names', numbers))
+
+  @property
+  def label_encoding(self) -> str:
+    """`one-hot` or `centred`.
+
+    Raises:
+      UserError: the metadata do not say.
+    """
+    if 'label_encoding' not in self.metadata:
+      raise UserError(
+        "label_encoding: missing in the metadata; allowed are 'one-hot' and "
+        "'centred'"
+      )
+    return str(self.metadata['label_encoding'])
+
+  @property
+  def loss(self) -> str:
+    """Of the labels as they are: `cross-entropy` or `squared error`."""
+    return targets.loss(np.asarray(self.data.label), self.label_encoding)
+
+  @property
+  def pixels(self) -> Shown:
+    """The range of the images in units of the data, see `data.shown`."""
+    pixel = self.preprocessing.invert(self.data.image)
+    return shown(self.preprocessing, pixel)
+
+  def targets(self, use: str) -> np.ndarray:
+    """The labels for a learner; see `data.targets.targets`.
+
+    Args:
+      use: `probabilities` for cross-entropy, `regression` for squared error, or
+        `classes`, one number for each image.
+
+    Raises:
+      UserError: an unknown use, or labels that cannot be had so.
+    """
+    return targets.targets(self.data.label, self.label_encoding, use)
 
 
 def save(path: str | pathlib.Path, artifact: Artifact) -> None:
   """Writes the artefact, atomically.
 
   Raises:
-    UserError: the disk is full.
+    UserError: the disk is full, or images and labels do not go together.
   """
-  arrays = _arrays(artifact)
-  metadata = {**artifact.metadata, 'format': FORMAT, 'sha256': _digest(arrays)}
+  _check(artifact.data)
+  artifact = _as_stored(artifact)
+  pixel = artifact.preprocessing.invert(artifact.data.image)
+  arrays = _arrays(artifact, pixel)
+  metadata = {
+    **artifact.metadata,
+    **_derived(artifact, pixel),
+    'format': FORMAT,
+    'sha256': _digest(arrays),
+  }
   text = json.dumps(metadata, sort_keys=True, allow_nan=False)
   buffer = io.BytesIO()
-  np.savez(buffer, metadata=np.asarray(text), **arrays)  # type: ignore[arg-type]
+  # It halves a whitening; of images that look like noise it saves nothing.
+  whitened = f'{_PREFIX}whiten_steps' in arrays
+  write = np.savez_compressed if whitened else np.savez
+  write(buffer, metadata=np.asarray(text), **arrays)
   write_atomically(path, buffer.getvalue())
 
 
@@ -94,7 +150,8 @@ def load(path: str | pathlib.Path) -> Artifact:
   metadata = _metadata(path, arrays.pop('metadata', None))
   if _digest(arrays) != metadata.pop('sha256', None):
     raise UserError(f'{path}: its contents do not match its checksum')
-  metadata.pop('format')
+  for name in ('format', *_DERIVED):
+    metadata.pop(name, None)
   fields: dict[str, Any]
   fields = {k: arrays.get(k) for k in DistilledData._fields}
   fields['factors'] = _nested(arrays)
@@ -105,7 +162,7 @@ def load(path: str | pathlib.Path) -> Artifact:
   }
   loaded = Artifact(
     DistilledData(**fields),
-    preprocess.from_arrays(found),
+    packing.unpack(found),
     arrays.get('start_image_uint8'),
     metadata,
   )
@@ -115,7 +172,9 @@ def load(path: str | pathlib.Path) -> Artifact:
 
 def digest(artifact: Artifact) -> str:
   """The SHA-256 of all its arrays, as its file holds it."""
-  return _digest(_arrays(artifact))
+  artifact = _as_stored(artifact)
+  pixel = artifact.preprocessing.invert(artifact.data.image)
+  return _digest(_arrays(artifact, pixel))
 
 
 def decode(artifact: Artifact) -> np.ndarray | None:
@@ -175,19 +234,44 @@ def _verify(path: str | pathlib.Path, artifact: Artifact) -> None:
     raise UserError(f'{path}: its images are not what its factors decode to')
 
 
-def _arrays(artifact: Artifact) -> dict[str, np.ndarray]:
-  """Everything but the metadata, by key."""
+def _check(data: DistilledData) -> None:
+  image, label = np.shape(data.image), np.shape(data.label)
+  fits = len(image) == 4 and len(label) == 2 and image[0] == label[0] > 0
+  if not fits:
+    raise UserError(
+      f'images of shape {image} and labels of shape {label}: must be '
+      '[n, h, w, c] and [n, k], n above 0'
+    )
+
+
+def _as_stored(artifact: Artifact) -> Artifact:
+  """With the preprocessing that a reader of the file will have."""
+  packed = packing.pack(artifact.preprocessing)
+  return artifact._replace(preprocessing=packing.unpack(packed))
+
+
+def _derived(artifact: Artifact, pixel: jax.Array) -> dict[str, Any]:
+  """What the metadata say of the arrays, so that no reader has to guess."""
+  pixels = shown(artifact.preprocessing, pixel)
+  found: dict[str, Any] = {'pixels': pixels._asdict()}
+  if 'label_encoding' in artifact.metadata:
+    found['loss'] = artifact.loss
+  return found
+
+
+def _arrays(artifact: Artifact, pixel: jax.Array) -> dict[str, np.ndarray]:
+  """Everything but the metadata, by key; `pixel` as `invert` gives it."""
   arrays = {
     k: np.asarray(v)
     for k, v in artifact.data._asdict().items()
     if v is not None and k != 'factors'
   }
   arrays |= _flat(artifact.data.factors)
-  arrays['image_uint8'] = artifact.image_uint8
+  arrays['image_uint8'] = np.asarray(artifact.preprocessing.picture(pixel))
   if artifact.start_image is not None:
     arrays['start_image_uint8'] = np.asarray(artifact.start_image)
-  fitted = preprocess.to_arrays(artifact.preprocessing)
-  return arrays | {_PREFIX + k: v for k, v in fitted.items()}
+  packed = packing.pack(artifact.preprocessing)
+  return arrays | {_PREFIX + k: v for k, v in packed.items()}
 
 
 def _flat(factors: Any, path: str = _FACTOR) -> dict[str, np.ndarray]:
@@ -224,9 +308,14 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   except FileNotFoundError:
     raise UserError(f'{path}: there is no such artefact') from None
   except Exception as error:  # damaged archives raise almost anything
+    found = kind(path)
+    if found != ARCHIVE:
+      raise UserError(
+        f'{path}: is {found}; expected an artefact, the .npz of a distilled set'
+      ) from error
     raise UserError(
-      f'{path}: not a readable artefact (truncated, corrupt or another kind '
-      f'of file): {str(error).splitlines()[0] if str(error) else "empty"}'
+      f'{path}: not a readable artefact; the archive is truncated, corrupt or '
+      f'of another kind ({reason(error)})'
     ) from error
 
 

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and plain words for a full disk."""
+"""Files: written whole or not at all; plain words for what is in the way."""
 
 import contextlib
 import errno
@@ -10,6 +10,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from dd_jax.types import UserError
+
+ARCHIVE = 'a zip archive'
+"""As `kind` calls it; an .npz is one."""
+_HEAD = 512
+_PICKLE = 'a pickle, which is never loaded'
+_KINDS = (
+  (b'PK\x03\x04', ARCHIVE),
+  (b'\x93NUMPY', 'a single NumPy array'),
+  (b'\x89PNG\r\n', 'a PNG image'),
+  (b'\xff\xd8\xff', 'a JPEG image'),
+  (b'GIF8', 'a GIF image'),
+  (b'RIFF', 'a RIFF file, such as a WebP image'),
+  (b'%PDF', 'a PDF document'),
+  (b'\x89HDF\r\n', 'an HDF5 file'),
+  (b'\x1f\x8b', 'a gzip archive'),
+  (b'BZh', 'a bzip2 archive'),
+  (b'\xfd7zXZ', 'an xz archive'),
+  (b'\x80\x02', _PICKLE),
+  (b'\x80\x03', _PICKLE),
+  (b'\x80\x04', _PICKLE),
+  (b'\x80\x05', _PICKLE),
+)
 
 
 def write_atomically(path: str | pathlib.Path, content: bytes) -> None:
@@ -34,6 +56,37 @@ def write_atomically(path: str | pathlib.Path, content: bytes) -> None:
       with contextlib.suppress(FileNotFoundError):
         os.unlink(name)
       raise
+
+
+def kind(path: str | os.PathLike[str]) -> str:
+  """What a file is by its first bytes, whatever it is called: `a PNG image`."""
+  if os.path.isdir(path):
+    return 'a folder'
+  try:
+    with open(path, 'rb') as file:
+      head = file.read(_HEAD)
+  except OSError as error:
+    return f'not readable ({error.strerror})'
+  for start, name in _KINDS:
+    if head.startswith(start):
+      return name
+  if not head:
+    return 'an empty file'
+  return 'a text file' if _is_text(head) else 'a file of an unknown kind'
+
+
+def _is_text(head: bytes) -> bool:
+  text = head.decode('utf-8', 'ignore')
+  # The last character may be cut in two.
+  whole = len(text.encode()) > len(head) - 4
+  return whole and all(c.isprintable() or c.isspace() for c in text)
+
+
+def reason(error: BaseException) -> str:
+  """One short line for why an archive cannot be read."""
+  if 'pickle' in str(error):  # NumPy's advice is to load it unsafely
+    return 'it holds Python objects, which are never loaded'
+  return ' '.join(str(error).split())[:120] or type(error).__name__
 
 
 def write_json(path: str | pathlib.Path, content: Any) -> None:

@@ -12,6 +12,7 @@ from absl import flags
 import dd_jax
 from dd_jax.api import writers
 from dd_jax.data.load import names
+from dd_jax.data.shown import sentence
 from dd_jax.run import command_line, pipeline, recipe, settings
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import TensorBoardWriter
@@ -139,6 +140,8 @@ def summary(outcome: dd_jax.Outcome) -> str:
     f'returned: {result["selection"]}',
     command_line.table(result),
   ]
+  if 'pixels' in result:  # not in that of an earlier version
+    lines.append(sentence(result['pixels']))
   return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
 
 

@@ -11,6 +11,7 @@ from absl import flags
 
 from dd_jax import artifact
 from dd_jax.cache import Cache
+from dd_jax.data import labels, targets
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
@@ -69,10 +70,11 @@ def evaluate(fields: dict[str, str]) -> None:
   config = _configuration(held, fields)
   dataset = _dataset(config)
   _check_fit(held, dataset)
-  if dataset.provenance['sha256'] != held.metadata['dataset']['sha256']:
+  own = held.metadata.get('dataset', dataset.provenance)
+  if dataset.provenance['sha256'] != own['sha256']:
     print('note: these are not the data that the set was distilled from')
   for note in dataset.provenance['notes']:
-    if note not in held.metadata['dataset']['notes']:
+    if note not in own.get('notes', ()):
       print(f'note: {note}')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
@@ -95,10 +97,9 @@ def _configuration(
 
 
 def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
-  method = held.metadata['config']['method']['name']
-  config = recipe.update(recipe.default(method), held.metadata['config'])
+  config = _own(held, fields)
   # What was found then is meant now: another set may reach less far.
-  found = held.metadata['dataset'].get('range', ())
+  found = held.metadata.get('dataset', {}).get('range', ())
   recipe.update(config, {'range': tuple(map(str, found))})
   named = {
     'dataset': _DATASET.value,
@@ -118,7 +119,47 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   recipe.update(config, {'evaluation': _given(scored)})
   settings.change(config, fields)
   pipeline.check(config)
+  labels.label_encoding(config['label_encoding'])
   return config
+
+
+def _own(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
+  """The artefact's configuration; of one made by hand, what can be known."""
+  own = held.metadata.get('config')
+  if own is not None:
+    return recipe.update(recipe.default(own['method']['name']), own)
+  if not _DATASET.value:
+    raise UserError(
+      '--dataset: missing; the artefact does not say what it is to be tested on'
+    )
+  config = recipe.default('random')
+  images, classes = held.data.label.shape
+  known = {
+    'label_encoding': _encoding(held, fields),
+    'ipc': max(1, images // classes),
+  }
+  protocol = (_PROTOCOLS.value or [config['evaluation']['protocol']])[0]
+  print(
+    f'note: the artefact has no configuration: scored under {protocol} as is '
+    f'usual there, its labels as {known["label_encoding"]} ones'
+  )
+  return recipe.update(config, known)
+
+
+def _encoding(held: artifact.Artifact, fields: dict[str, str]) -> str:
+  """That of the labels: as stored, as given, or as they show beyond doubt."""
+  if 'label_encoding' in held.metadata:
+    return held.label_encoding
+  if 'label_encoding' in fields:
+    return fields['label_encoding']
+  try:
+    targets.targets(held.data.label, 'one-hot', 'probabilities')
+  except UserError as error:
+    raise UserError(
+      '--config.label_encoding: missing; the artefact does not say, and its '
+      f'labels are no probabilities; allowed are {", ".join(labels.NAMES)}'
+    ) from error
+  return 'one-hot'
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

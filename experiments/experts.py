@@ -20,6 +20,7 @@ from dd_jax.run import (
   command_line,
   experts,
   loading,
+  parts,
   pipeline,
   recipe,
   settings,
@@ -77,7 +78,7 @@ def train(fields: dict[str, str]) -> None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
   mesh = command_line.mesh(_DEVICES.value)
   dataset = loading.load_dataset(config)
-  prepared = prepare(dataset, config['preprocessing'], cache=Cache())
+  prepared = prepare(dataset, parts.preprocessing(config), cache=Cache())
   wanted = experts.wanted(config, prepared)
   store = ExpertStore.start(_STORE.value, wanted)
   progress = ProgressWriter(0)

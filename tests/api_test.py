@@ -108,7 +108,7 @@ def blocks(path=START):
   return re.findall(r'```python\n(.*?)```', path.read_text(), re.DOTALL)
 
 
-def test_the_first_page_runs(tmp_path, monkeypatch):
+def test_the_first_page_runs(tmp_path, monkeypatch, capsys):
   """Its blocks, one after the other, word for word."""
   monkeypatch.chdir(tmp_path)
   found = {}
@@ -118,6 +118,8 @@ def test_the_first_page_runs(tmp_path, monkeypatch):
   assert found['outcome'].result['test_accuracy']['mean'] > 80
   assert found['distilled'].image.shape == (100, 8, 8, 1)
   assert found['accuracy'] > 0.75
+  distilled, real = re.findall(r': (\S+)', capsys.readouterr().out)
+  assert float(distilled) > float(real) + 15
   assert isinstance(found['metrics']['loss'], jax.Array)
 
 

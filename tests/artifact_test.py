@@ -1,5 +1,6 @@
 """The portable file: exact, deterministic, and suspicious of damage."""
 
+import hashlib
 import json
 import pickle
 
@@ -7,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from dd_jax import artifact
+from dd_jax import artifact, report
 from dd_jax.artifact import Artifact
-from dd_jax.data import fitting
+from dd_jax.data import fitting, packing
 from dd_jax.parameterization import generator, multi_formation
 from dd_jax.types import DistilledData, UserError
 
@@ -54,16 +55,107 @@ def same(a, b):
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('name', fitting.NAMES)
 def test_round_trip(name, channels, path):
-  """Bit for bit, preprocessing and all."""
+  """Bit for bit, preprocessing and all, but for the 16 bits of a whitening."""
   before = made(name, channels)
   artifact.save(path, before)
   after = artifact.load(path)
   same(after.data, before.data)
-  same(after.preprocessing, before.preprocessing)
+  same(after.preprocessing, packing.unpack(packing.pack(before.preprocessing)))
   np.testing.assert_array_equal(after.start_image, before.start_image)
   assert after.metadata == METADATA
   assert after.class_names == ('zero', 'one')
-  np.testing.assert_array_equal(after.image_uint8, before.image_uint8)
+  with np.load(path) as file:
+    np.testing.assert_array_equal(after.image_uint8, file['image_uint8'])
+  far = after.image_uint8.astype(int) - before.image_uint8
+  assert np.abs(far).max() <= (before.preprocessing.zca is not None)
+  whole = path.read_bytes()
+  artifact.save(path, after)
+  assert path.read_bytes() == whole
+
+
+def test_a_whitening_as_earlier_versions_stored_it(path):
+  """Whole matrices in float32, and nothing derived in the metadata."""
+  before = made('kip')
+  artifact.save(path, before)
+
+  def change(arrays):
+    for name in ('whiten_steps', 'whiten_step'):
+      del arrays[f'preprocess_{name}']
+    zca = before.preprocessing.zca
+    arrays['preprocess_whiten'] = np.asarray(zca.whiten)
+    arrays['preprocess_unwhiten'] = np.asarray(zca.unwhiten)
+    del arrays['metadata']
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+      array = np.ascontiguousarray(arrays[name])
+      digest.update(f'{name} {array.dtype.str} {array.shape}'.encode())
+      digest.update(array.tobytes())
+    held = {**METADATA, 'format': 'dd_jax/1', 'sha256': digest.hexdigest()}
+    arrays['metadata'] = np.asarray(json.dumps(held))
+
+  rewritten(path, change)
+  after = artifact.load(path)
+  same(after.preprocessing, before.preprocessing)
+  assert after.metadata == METADATA and after.loss == 'squared error'
+
+
+def held_metadata(path):
+  with np.load(path, allow_pickle=False) as file:
+    return json.loads(str(file['metadata']))
+
+
+def test_the_file_says_how_its_labels_are_used(path):
+  label = np.eye(2, dtype=np.float32)[[0, 0, 1, 1]]
+  for encoding, loss in (
+    ('one-hot', 'cross-entropy'),
+    ('centred', 'squared error'),
+  ):
+    before = made()._replace(metadata={**METADATA, 'label_encoding': encoding})
+    coded = label - (encoding == 'centred') / 2
+    artifact.save(path, before._replace(data=before.data._replace(label=coded)))
+    assert held_metadata(path)['loss'] == loss
+    after = artifact.load(path)
+    np.testing.assert_array_equal(after.targets('regression'), label - 0.5)
+    np.testing.assert_array_equal(after.targets('probabilities'), label)
+    np.testing.assert_array_equal(after.targets('classes'), [0, 0, 1, 1])
+
+
+def test_the_file_says_what_its_pictures_clip(path):
+  """In units of the data: here from -1 to 3, half of it clipped."""
+  before = made('standardise', 1)
+  pixel = np.array([-1, 0, 1, 3], np.float32).reshape(4, 1, 1, 1)
+  image = np.broadcast_to(pixel, before.data.image.shape)
+  p = before.preprocessing
+  image = np.asarray((image - p.mean) / p.std)
+  artifact.save(path, before._replace(data=before.data._replace(image=image)))
+  found = held_metadata(path)['pixels']
+  assert found.pop('rescaled') is False
+  expected = {'low': -1, 'high': 3, 'clipped': 0.5}
+  assert found == pytest.approx(expected, abs=1e-3)
+  artifact.save(path, made('kip'))
+  found = held_metadata(path)['pixels']
+  assert found['rescaled'] is True and found['clipped'] == 0
+
+
+EMPTY = {'label': np.zeros((0, 2)), 'image': np.zeros((0, 4, 4, 3))}
+
+
+@pytest.mark.parametrize(
+  'change', [{'label': np.arange(4)}, {'label': np.eye(2)}, EMPTY]
+)
+def test_labels_that_are_not_those_of_the_images(change, path):
+  before = made()
+  with pytest.raises(UserError, match=r'labels of shape .* \[n, k\]'):
+    artifact.save(path, before._replace(data=before.data._replace(**change)))
+  assert not path.exists()
+
+
+def test_labels_without_an_encoding_ask_for_it(path):
+  before = made()._replace(metadata={})
+  artifact.save(path, before)
+  with pytest.raises(UserError, match="'one-hot' and 'centred'"):
+    artifact.load(path).targets('classes')
+  assert 'loss' not in held_metadata(path)
 
 
 @pytest.mark.parametrize('step_size', [np.float32(0.02), np.arange(3.0)])
@@ -103,11 +195,16 @@ def test_numpy_alone_reads_it(path):
   assert metadata['format'] == 'dd_jax/1'
   assert {k: metadata[k] for k in METADATA} == METADATA
   # The arrays of the preprocessing are enough to look at the images.
-  flat = found['image'].reshape(4, -1) @ found['preprocess_unwhiten']
+  d = found['image'][0].size
+  whiten = np.zeros((d, d))
+  whiten[np.tril_indices(d)] = found['preprocess_whiten_steps']
+  whiten = whiten + np.tril(whiten, -1).T
+  whiten = whiten * found['preprocess_whiten_step']
+  flat = np.linalg.solve(whiten, found['image'].reshape(4, -1).T).T
   flat = flat + found['preprocess_centre']
   pixels = flat.reshape(found['image'].shape) * found['preprocess_norm']
   pixels = pixels * found['preprocess_std'] + found['preprocess_mean']
-  expected = before.preprocessing.invert(before.data.image)
+  expected = artifact.load(path).preprocessing.invert(before.data.image)
   np.testing.assert_allclose(pixels, expected, atol=1e-4)
 
 
@@ -243,24 +340,41 @@ def test_any_flipped_byte_is_noticed(path):
 
 
 FOREIGN = {
-  'text': lambda p: p.write_text('hello'),
-  'pickle': lambda p: p.write_bytes(pickle.dumps({'image': 1})),
-  'array': lambda p: np.save(p.open('wb'), np.ones(3)),
-  'other npz': lambda p: np.savez(p, x_train=np.ones(3)),
-  'objects': lambda p: np.savez(p, metadata=np.array([{}], object)),
-  'list': lambda p: np.savez(p, metadata=np.asarray('[1]')),
-  'version': lambda p: np.savez(
-    p, metadata=np.asarray('{"format": "dd_jax/9"}')
+  'text': (lambda p: p.write_text('hello'), 'is a text file; expected an art'),
+  'pickle': (
+    lambda p: p.write_bytes(pickle.dumps({'image': 1})),
+    'is a pickle, which is never loaded; expected',
   ),
-  'folder': lambda p: p.mkdir(),
-}
+  'picture': (
+    lambda p: report.write_png(p, np.zeros((2, 2, 3), np.uint8)),
+    'is a PNG image; expected',
+  ),
+  'empty': (lambda p: p.touch(), 'is an empty file; expected'),
+  'array': (
+    lambda p: np.save(p.open('wb'), np.ones(3)), 'a single NumPy array'
+  ),
+  'other npz': (lambda p: np.savez(p, x_train=np.ones(3)), 'not an artefact'),
+  'objects': (
+    lambda p: np.savez(p, metadata=np.array([{}], object)),
+    'Python objects, which are never loaded',
+  ),
+  'list': (
+    lambda p: np.savez(p, metadata=np.asarray('[1]')), 'not an artefact'
+  ),
+  'version': (
+    lambda p: np.savez(p, metadata=np.asarray('{"format": "dd_jax/9"}')),
+    "format 'dd_jax/9'",
+  ),
+  'folder': (lambda p: p.mkdir(), 'is a folder; expected'),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize('kind', FOREIGN)
 def test_another_file(kind, path):
-  FOREIGN[kind](path)
+  write, words = FOREIGN[kind]
+  write(path)
   text = refused(path)
-  assert kind != 'version' or "'dd_jax/9'" in text
+  assert words in text and 'allow_pickle' not in text
 
 
 @pytest.mark.parametrize('key', ['image', 'label', 'preprocess_mean'])

@@ -22,6 +22,7 @@ from dd_jax.data import (
 )
 from dd_jax.data.depth import Range
 from dd_jax.data.raw import Raw
+from dd_jax.files import kind
 from dd_jax.types import UserError
 
 EMBEDDED = {'digits': embedded.digits}
@@ -99,8 +100,8 @@ def _read(name: str, ask: _Ask) -> Raw:
     return _file(name, ask)
   if os.path.exists(name):
     raise UserError(
-      f'{name} is neither an image folder nor one of {", ".join(FORMATS)}; '
-      'save its arrays by np.savez(FILE, x_train=..., y_train=...)'
+      f'{name} is {kind(name)}, and neither an image folder nor one of '
+      f'{", ".join(FORMATS)}; save its arrays by np.savez(FILE, x_train=..., y_train=...)'
     )
   return _prepared(name, ask)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from dd_jax.data import keys, raw
 from dd_jax.data.depth import Range
+from dd_jax.files import ARCHIVE, kind, reason
 from dd_jax.types import UserError
 
 _BROKEN = (
@@ -38,9 +39,15 @@ def read(path: str, value_range: Range | None = None) -> raw.Raw:
   except UserError:
     raise
   except _BROKEN as e:
+    what = kind(path)
+    if what != ARCHIVE:
+      raise UserError(
+        f'{path} is {what}, and no readable NumPy archive; expected x_train '
+        'and y_train, as np.savez writes them'
+      ) from e
     raise UserError(
       f'{path} is no readable NumPy archive; it may be truncated or damaged '
-      f'({_one_line(e)})'
+      f'({reason(e)})'
     ) from e
   return keys.read(path, chosen, found, value_range)
 
@@ -55,9 +62,3 @@ def _member(path: str, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
       f'{path}: {key} holds Python objects, which are never loaded; save it '
       'as one plain array of numbers, or of text by .astype(str)'
     ) from e
-
-
-def _one_line(error: BaseException) -> str:
-  if 'pickle' in str(error):  # NumPy's advice is to load it unsafely
-    return 'no archive'
-  return ' '.join(str(error).split())[:120] or type(error).__name__

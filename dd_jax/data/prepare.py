@@ -23,8 +23,10 @@ class Prepared(NamedTuple):
     train: what methods learn from.
     validation: what runs select by.
     test: looked at once, at the end.
-    preprocessing: fitted to the training split alone.
+    preprocessing: fitted to the training split alone, or given.
     dataset: what all this was made from.
+    identity: of the preprocessing, for caches: its name, and where it was given
+      its digest too.
   """
 
   train: source.Source
@@ -32,6 +34,7 @@ class Prepared(NamedTuple):
   test: source.Source
   preprocessing: Preprocessing
   dataset: datasets.Dataset
+  identity: str
 
 
 def prepare(
@@ -58,16 +61,18 @@ def prepare(
     UserError: there is no such recipe, or it does not suit these images.
   """
   if isinstance(recipe, Preprocessing):
+    preprocess.check_suits(recipe, dataset.image_shape)
     preprocessing = recipe
+    identity = f'{recipe.name} {preprocess.digest(recipe)}'
   else:
-    preprocessing = _fitted(dataset, recipe, cache)
+    preprocessing, identity = _fitted(dataset, recipe, cache), recipe
   fits = resident_bytes(dataset, preprocessing) <= budget_bytes
   place = _resident if fits else _hosted
   train, validation, test = (
     place(arrays, dataset.num_classes, preprocessing)
     for arrays in (dataset.train, dataset.validation, dataset.test)
   )
-  return Prepared(train, validation, test, preprocessing, dataset)
+  return Prepared(train, validation, test, preprocessing, dataset, identity)
 
 
 def _fitted(

@@ -2,12 +2,16 @@
 
 import dataclasses
 import functools
+import hashlib
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from dd_jax.types import UserError
 
 _TINY = 1e-6
 
@@ -18,12 +22,13 @@ class Zca(NamedTuple):
   Attributes:
     centre: float32 `[d]`, subtracted first.
     whiten: float32 `[d, d]`, symmetric.
-    unwhiten: float32 `[d, d]`, the inverse of `whiten`.
+    unwhiten: float32 `[d, d]`, the inverse of `whiten`; None where it is solved
+      for each time.
   """
 
   centre: jax.Array
   whiten: jax.Array
-  unwhiten: jax.Array
+  unwhiten: jax.Array | None = None
 
   def apply(self, image: jax.Array) -> jax.Array:
     """Whitens `[..., h, w, c]`."""
@@ -32,8 +37,18 @@ class Zca(NamedTuple):
 
   def invert(self, image: jax.Array) -> jax.Array:
     """Undoes `apply`."""
-    flat = _matmul(image.reshape(*image.shape[:-3], -1), self.unwhiten)
+    flat = image.reshape(*image.shape[:-3], -1)
+    flat = (
+      self._solve(flat)
+      if self.unwhiten is None
+      else _matmul(flat, self.unwhiten)
+    )
     return (flat + self.centre).reshape(image.shape)
+
+  def _solve(self, flat: jax.Array) -> jax.Array:
+    """`flat` times the inverse of `whiten`."""
+    rows = flat.reshape(-1, flat.shape[-1])
+    return jnp.linalg.solve(self.whiten, rows.T).T.reshape(flat.shape)
 
 
 @functools.partial(
@@ -97,7 +112,11 @@ class Preprocessing:
 
   def display(self, image: jax.Array) -> jax.Array:
     """Model space to uint8, clipped; rescaled per image where `unit_norm`."""
-    x = self.invert(image)
+    return self.picture(self.invert(image))
+
+  def picture(self, pixel: jax.Array) -> jax.Array:
+    """What `invert` gives, to uint8, as `display` does."""
+    x = pixel
     if self.unit_norm:
       axes = (-3, -2, -1)
       low, high = x.min(axes, keepdims=True), x.max(axes, keepdims=True)
@@ -128,7 +147,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Preprocessing:
   """Undoes `to_arrays`, bit for bit."""
   zca = None
   if 'whiten' in arrays:
-    zca = Zca(*(jnp.asarray(arrays[k]) for k in Zca._fields))
+    zca = Zca(**{k: jnp.asarray(arrays[k]) for k in Zca._fields if k in arrays})
   return Preprocessing(
     str(arrays['name']),
     jnp.asarray(arrays['mean']),
@@ -137,6 +156,40 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Preprocessing:
     zca,
     str(arrays['note']),
   )
+
+
+def check_suits(
+  preprocessing: Preprocessing, image_shape: tuple[int, int, int]
+) -> None:
+  """Refuses one that was fitted to images of another kind.
+
+  Args:
+    preprocessing: fitted before.
+    image_shape: `(h, w, c)` of the images that it is for now.
+
+  Raises:
+    UserError: it is for another number of channels, or of values.
+  """
+  p, size = preprocessing, ' x '.join(map(str, image_shape))
+  if len(p.mean) != image_shape[-1]:
+    raise UserError(
+      f'preprocessing={p.name!r}: was fitted to images of {len(p.mean)} '
+      f'channels; these are {size}'
+    )
+  if p.zca and len(p.zca.centre) != math.prod(image_shape):
+    raise UserError(
+      f'preprocessing={p.name!r}: was fitted to images of '
+      f'{len(p.zca.centre):,} values; these are {size}'
+    )
+
+
+def digest(preprocessing: Preprocessing) -> str:
+  """SHA-256 of its arrays, in hexadecimal."""
+  found = hashlib.sha256()
+  for name, array in sorted(to_arrays(preprocessing).items()):
+    found.update(f'{name} {array.dtype.str} {array.shape}'.encode())
+    found.update(array.tobytes())
+  return found.hexdigest()
 
 
 def _norm(x: jax.Array) -> jax.Array:

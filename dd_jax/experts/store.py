@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dd_jax.files import write_atomically, write_json
+from dd_jax.files import kind, write_atomically, write_json
 from dd_jax.types import UserError
 
 VERSION = 1
@@ -110,6 +110,8 @@ class ExpertStore:
       UserError: there is no store, it is of another version, or damaged.
     """
     path = pathlib.Path(path)
+    if path.exists() and not path.is_dir():
+      raise UserError(f'{path}: is {kind(path)}; expected a folder of experts')
     try:
       held = json.loads((path / MANIFEST).read_text())
       about, experts = held['identity'], list(held['experts'])

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dd_jax.data.shown import sentence
 from dd_jax.report import formats, scores
 
 
@@ -80,6 +81,15 @@ def selection(result: Mapping[str, Any]) -> str:
   """How the returned set was chosen, in words; or ''."""
   rule = result.get('selection')
   return f'How the returned set was chosen: {rule}.' if rule else ''
+
+
+def pixels(result: Mapping[str, Any]) -> str:
+  """The range of the stored pixels and what pictures clip of it; or ''."""
+  held = result.get('pixels')
+  if not isinstance(held, Mapping):
+    return ''
+  said = sentence(held)
+  return f'{said[0].upper()}{said[1:]}.'
 
 
 def flat(prefix: str, value: object) -> list[tuple[str, object]]:

@@ -43,7 +43,11 @@ def render(report: Report) -> str:
     _header(report),
     _notes(report.result),
     _scores(report.result),
-    _section('Distilled images', '', gallery.figure(report.images)),
+    _section(
+      'Distilled images',
+      facts.pixels(report.result),
+      gallery.figure(report.images),
+    ),
     _labels(report),
     _section('Learning curves', _told(report), charts(report)),
     _cost(report),

@@ -300,7 +300,7 @@ def encode(picture: np.ndarray, quality: int | Literal['exact']) -> bytes:
   """Returns a picture as PNG, or as WebP of a quality from 0 to 100.
 
   Args:
-    picture: uint8 `[h, w, 3]` or `[h, w, 4]`.
+    picture: uint8 `[h, w, 3]` or `[h, w, 4]`; grey `[h, w]`.
     quality: 'exact' for PNG.
   """
   buffer = io.BytesIO()
@@ -313,7 +313,7 @@ def encode(picture: np.ndarray, quality: int | Literal['exact']) -> bytes:
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:
-  """Writes uint8 `[h, w, 3]` as a PNG, all of it or nothing.
+  """Writes uint8 `[h, w, 3]` or `[h, w]` as a PNG, all of it or nothing.
 
   Raises:
     UserError: the disk is full.

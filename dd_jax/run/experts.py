@@ -93,7 +93,7 @@ def wanted(config: Config, prepared: Prepared) -> dict[str, Any]:
   return identity(
     network={**network, **registries.added([('network', network['name'])])},
     data={k: provenance[k] for k in ('name', 'sha256', 'validation')},
-    preprocessing=prepared.preprocessing.name,
+    preprocessing=prepared.identity,
     recipe=section,
     epochs=span.epochs(section['epochs']),
     seed=config['seed'],

@@ -64,6 +64,7 @@ def portable(config: Config) -> Config:
   held['experts']['store'] = os.path.basename(store)
   start = held['parameterization']['start']
   held['parameterization']['start'] = os.path.basename(start)
+  held['preprocessing'] = os.path.basename(held['preprocessing'])
   return {k: v for k, v in held.items() if v or k not in ('range', 'classes')}
 
 

@@ -16,6 +16,7 @@ from dd_jax import artifact, augment, experts
 from dd_jax.artifact import Artifact
 from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding, label_encoding
+from dd_jax.data.preprocess import Preprocessing
 from dd_jax.distiller import Distiller
 from dd_jax.kernels import KERNELS
 from dd_jax.methods import METHODS
@@ -208,17 +209,28 @@ def started_from(config: Config) -> Artifact | None:
   name = config['parameterization']['start']
   if not name.endswith('.npz'):
     return None
-  held = artifact.load(name)
+  held, fitted = artifact.load(name), preprocessing(config)
+  own = {**config, 'preprocessing': getattr(fitted, 'name', fitted)}
   fields = {'preprocessing': held.preprocessing.name}
   if config['parameterization']['labels'] == 'free':
-    fields['label_encoding'] = held.metadata['label_encoding']
+    fields['label_encoding'] = held.label_encoding
   for field, value in fields.items():
-    if config[field] != value:
+    if own[field] != value:
       raise UserError(
         f'parameterization.start={name!r}: its {field} is {value!r}, this '
-        f"run's is {config[field]!r}; both must be the same"
+        f"run's is {own[field]!r}; both must be the same"
       )
   return held
+
+
+def preprocessing(config: Config) -> str | Preprocessing:
+  """The recipe to fit, by name, or what another set's artefact was made with.
+
+  Raises:
+    UserError: there is no such artefact.
+  """
+  name: str = config['preprocessing']
+  return artifact.load(name).preprocessing if name.endswith('.npz') else name
 
 
 def build_start(config: Config, setting: Setting) -> Start:

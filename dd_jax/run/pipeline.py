@@ -1,12 +1,8 @@
 """One run from data to report: the only place where all the parts meet."""
 
 import contextlib
-import importlib.metadata
 import itertools
 import math
-import platform
-import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -18,8 +14,10 @@ from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
 from dd_jax.checks import check_name
+from dd_jax.data import preprocess
 from dd_jax.data.dataset import Dataset, described
 from dd_jax.data.prepare import Prepared, prepare
+from dd_jax.data.preprocess import Preprocessing
 from dd_jax.data.source import Source
 from dd_jax.evaluation.score import Score
 from dd_jax.platform import here
@@ -33,13 +31,13 @@ from dd_jax.run import (
 )
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
+from dd_jax.run.machine import peak_memory_bytes, versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
-from dd_jax.types import DistilledData, PyTree, UserError
-from dd_jax.version import VERSION
+from dd_jax.types import DistilledData, UserError
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
 _COUNTS = (
@@ -101,15 +99,13 @@ def run(
   """
   check(config)
   dataset = dataset or loading.load_dataset(config)
-  identity = {'config': loading.portable(config), 'data': dataset.provenance}
-  start = parts.started_from(config)
-  if start:  # its name alone, distilled.npz as a rule, would not tell
-    identity['start'] = {'sha256': artifact.digest(start)}
+  start, fitted = parts.started_from(config), parts.preprocessing(config)
+  identity = _identity(config, dataset, start, fitted)
   finished = workdir.finished(identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   cache = Cache()
-  prepared = prepare(dataset, config['preprocessing'], cache=cache)
+  prepared = prepare(dataset, fitted, cache=cache)
   first = start.data if start else None
   scorer = Scorer(config, prepared, cache, mesh, first, here())
   method = _method(config, prepared, scorer)
@@ -147,6 +143,22 @@ def run(
   if workdir:
     _write(workdir, made, record)
   return Outcome(made, record)
+
+
+def _identity(
+  config: Config,
+  dataset: Dataset,
+  start: Artifact | None,
+  fitted: str | Preprocessing,
+) -> dict[str, Any]:
+  """All that makes two runs the same run, as nested JSON."""
+  found = {'config': loading.portable(config), 'data': dataset.provenance}
+  # The name of a file, distilled.npz as a rule, would not tell.
+  if start:
+    found['start'] = {'sha256': artifact.digest(start)}
+  if isinstance(fitted, Preprocessing):
+    found['preprocessing'] = {'sha256': preprocess.digest(fitted)}
+  return found
 
 
 @contextlib.contextmanager
@@ -317,6 +329,7 @@ def _record(
     'dataset': meta['dataset']['name'],
     'images_per_class': meta['ipc'],
     **meta['budget'],
+    'pixels': made.pixels._asdict(),
     'selection': result.selection,
     'selected_step': result.best_step,
     **found,
@@ -350,19 +363,3 @@ def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
     workdir.rows('validation.jsonl'),
   )
   workdir.write_json(RESULT, record)
-
-
-def versions() -> dict[str, str]:
-  """Versions of what the numbers depend on."""
-  names = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
-  found = {name: importlib.metadata.version(name) for name in names}
-  return {'dd_jax': VERSION, **found, 'python': platform.python_version()}
-
-
-def peak_memory_bytes() -> int:
-  """The most memory so far: of the accelerator, or of this process."""
-  statistics: PyTree = jax.local_devices()[0].memory_stats()
-  if statistics and 'peak_bytes_in_use' in statistics:
-    return int(statistics['peak_bytes_in_use'])
-  unit = 1 if sys.platform == 'darwin' else 1024
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

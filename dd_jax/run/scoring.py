@@ -240,7 +240,7 @@ class Scorer:
       'dataset': provenance['name'],
       'sha256': provenance['sha256'],
       'validation': provenance['validation'],
-      'preprocessing': self.prepared.preprocessing.name,
+      'preprocessing': self.prepared.identity,
     }
 
   def _identity(self, name: str, key: Key) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dd_jax.checks import check_name
+from dd_jax.files import kind
 from dd_jax.run import recipe
 from dd_jax.types import UserError
 
@@ -134,6 +135,11 @@ def _load(
     flags: stand in for those that are not asked for; a data set only where the
       file is for several.
   """
+  found = kind(path)
+  if found != 'a text file':  # a zip archive would be run
+    raise UserError(
+      f'--config={path}: is {found}; expected a recipe, a .py file'
+    )
   try:
     get_config = runpy.run_path(str(path))['get_config']
     arguments = {**flags, **asked}

@@ -8,7 +8,7 @@ from absl import flags
 from catalogue import table
 
 _LONG = 6  # lines
-BINARIES = ('distill', 'evaluate', 'experts')
+BINARIES = ('distill', 'evaluate', 'experts', 'export')
 
 
 def command_line() -> str:

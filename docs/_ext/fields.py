@@ -10,7 +10,8 @@ FIELDS = {
   'empty: all',
   'validation': 'held out of the training data: a count, or a share below 1; '
   '0: a tenth, at most 5,000, at least one of each class',
-  'preprocessing': '{PREPROCESSINGS}',
+  'preprocessing': '{PREPROCESSINGS}; or the `.npz` of another distilled set, '
+  'whose own is taken as it is',
   'label_encoding': '{ENCODINGS}',
   'ipc': 'images per class; of a factorised set, how many plain images its '
   'storage equals',

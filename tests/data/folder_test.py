@@ -221,7 +221,8 @@ BAD = {
   'truncated': (
     lambda d: _truncate(d / 'dog' / '2.png') or d, '2.png is no readable'),
   'a file': (
-    lambda d: _write(d / 'a.tar', b'x'), 'neither an image folder nor'),
+    lambda d: _write(d / 'a.tar', b'x'),
+    'is a text file, and neither an image folder nor'),
 }  # fmt: skip
 
 

@@ -111,11 +111,12 @@ def _good(tmp_path):
 BAD = {
   'missing': (lambda d: str(d / 'none.npz'), 'none.npz: no such file'),
   'empty': (lambda d: _bytes(d, b''), 'is empty'),
-  'text': (lambda d: _bytes(d, b'hello' * 99), 'no readable NumPy archive'),
+  'text': (
+    lambda d: _bytes(d, b'hello' * 99), 'text file, and no readable'),
   'truncated': (lambda d: _bytes(d, _good(d)[:-200]), 'may be truncated'),
   'half': (lambda d: _bytes(d, _good(d)[:700]), 'may be truncated'),
   'pickle': (
-    lambda d: _bytes(d, pickle.dumps(_Trap())), 'no readable NumPy archive'),
+    lambda d: _bytes(d, pickle.dumps(_Trap())), 'is a pickle, which is never'),
   'objects': (
     lambda d: _save(d / 'a.npz', x_train=np.array([_Trap()], object)),
     'x_train holds Python objects'),

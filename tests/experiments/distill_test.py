@@ -6,6 +6,7 @@ import pathlib
 import shlex
 import sys
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -131,6 +132,12 @@ def test_wrong_images_are_one_line(call):
 def test_a_file_that_is_no_recipe_is_one_line(call, text):
   pathlib.Path('r.py').write_text(text)
   refused(call('--config=r.py'), '--config=r.py', 'is no recipe')
+
+
+def test_what_is_no_text_is_no_recipe_and_is_not_run(call):
+  with zipfile.ZipFile('r.py', 'w') as file:
+    file.writestr('__main__.py', 'raise SystemExit(7)')
+  refused(call('--config=r.py'), '--config=r.py: is a zip archive; expected')
 
 
 def test_a_recipe_file_with_changes(call, tiny):

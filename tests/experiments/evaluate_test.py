@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from dd_jax import artifact
+from dd_jax.artifact import Artifact
 from dd_jax.run import settings
 from dd_jax.types import UserError
 
@@ -53,6 +55,7 @@ def test_what_cannot_be_scored_is_one_line(start, made, small_npz, tmp_path):
     (['--artifact=no.npz'], ('no.npz', 'no such artefact')),
     (['--artifact=cut.npz'], ('cut.npz', 'not a readable artefact')),
     (['--artifact=small.npz'], ('small.npz', 'not an artefact')),
+    (['--artifact=w/distilled.png'], ('is a PNG image; expected an art',)),
     ([good, '--dataset=digits'], ('in 10 classes', '8 x 8 x 1 in 4', made)),
     ([good, '--dataset=no.npz'], ('no.npz: no such file',)),
     ([good, '--protocols=krr'], ("'krr'", 'did you mean krr-ntk?')),
@@ -76,6 +79,33 @@ def test_an_artefact_of_a_file_asks_for_it(start, made, tmp_path):
     start('evaluate', f'--artifact={made}', '--dataset=moved.npz')
   )
   assert status == 0 and 'note: ' not in out
+
+
+def by_hand(made, name, **metadata) -> str:
+  """Images, labels and preprocessing of a set, and little else."""
+  held = artifact.load(made)
+  one_hot = np.eye(held.data.label.shape[1], dtype=np.float32)
+  data = held.data._replace(label=one_hot[held.targets('classes')])
+  artifact.save(name, Artifact(data, held.preprocessing, None, metadata))
+  return f'--artifact={name}'
+
+
+def test_an_artefact_made_by_hand_is_scored(start, made):
+  hand = by_hand(made, 'hand.npz')
+  centred = by_hand(made, 'centred.npz', label_encoding='centred')
+  dataset = '--dataset=small.npz'
+  few = ('--protocols=krr-ntk', '--baselines=random', '--learners=1')
+  asks = start('evaluate', hand)
+  scores = start('evaluate', hand, dataset, *few)
+  says = start('evaluate', centred, dataset, *few)
+  status, _, error = ended(asks)
+  assert status == 2 and error.startswith('error: --dataset: missing')
+  status, out, error = ended(scores)
+  assert status == 0, error
+  assert 'scored under krr-ntk' in out and 'as one-hot ones' in out
+  assert '\ntest accuracy under krr-ntk: ' in out and '\n  random: ' in out
+  status, out, error = ended(says)
+  assert status == 0 and 'as centred ones' in out, error
 
 
 def test_split_keeps_field_flags_apart():

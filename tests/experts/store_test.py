@@ -105,6 +105,8 @@ def test_a_changed_expert_is_refused_when_it_is_read(copy):
 
 def test_what_is_no_store_is_refused_and_left(tmp_path, school, copy):
   refused('holds no experts', lambda: ExpertStore.open(tmp_path / 'none'))
+  (tmp_path / 'file').write_bytes(b'GIF89a')
+  refused('is a GIF image', lambda: ExpertStore.open(tmp_path / 'file'))
   (tmp_path / 'notes').mkdir()
   (tmp_path / 'notes' / 'a.txt').write_text('mine')
   start = lambda: ExpertStore.start(tmp_path / 'notes', school.about())

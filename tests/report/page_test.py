@@ -60,6 +60,7 @@ def _result() -> dict[str, Any]:
     'images_per_class': 2,
     'stored_floats': 78400,
     'stored_bytes': 313600,
+    'pixels': {'low': -10, 'high': 18.3, 'clipped': 0.961, 'rescaled': False},
     'decoded_images': 20,
     'protocol': 'krr-ntk',
     'selection': 'best validation accuracy, at step 3',
@@ -118,6 +119,8 @@ def test_every_field_is_told() -> None:
     *('Random', 'Herding', 'k-means', '78,400', '306 KiB', '49.0'),
     *('3.1 s', '1 min 1 s', '12.5 s', '1.1 GiB', '4,321', 'ab' * 32),
     *('standardise', 'The ridge was raised tenfold.', '0.10.2', '17'),
+    'Stored pixels lie from -10.00 to 18.30, those of the data from 0 to 1; '
+    'pictures clip 96.1 % of their values.',
     *('config.method.kernel.depth', '1e-05', 'Loss', 'Validation accuracy'),
     _result()['command'],
   ):
