@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dd_jax.report import curves, formats
+from dd_jax.report import axes, formats
 from dd_jax.report.markup import Markup, element, join
 
 
@@ -100,7 +100,7 @@ def _head(name: object, kind: str) -> Markup:
   return element('th', {'scope': 'col', 'class': kind}, name)
 
 
-def _row(score: Score, axis: curves.Axis, own: float | None) -> Markup:
+def _row(score: Score, axis: axes.Axis, own: float | None) -> Markup:
   behind = '' if own is None or score.own else formats.signed(score.mean - own)
   return element(
     'tr',
@@ -115,19 +115,22 @@ def _row(score: Score, axis: curves.Axis, own: float | None) -> Markup:
   )
 
 
-def _axis(scores: list[Score]) -> curves.Axis:
-  ends = [score.mean + (score.std or 0.0) for score in scores]
-  ends += [score.mean - (score.std or 0.0) for score in scores]
+def _axis(scores: list[Score]) -> axes.Axis:
+  ends = [end for score in scores for end in _spread(score)]
   ends += [value for score in scores for value in score.values]
-  margin = max(1.0, 0.08 * (max(ends) - min(ends)))
-  low, high = max(0.0, min(ends) - margin), min(100.0, max(ends) + margin)
-  return curves.linear_axis(low, max(high, low + 1.0))
+  return axes.padded(min(ends), max(ends), least=1.0, within=(0.0, 100.0))
 
 
-def _track(score: Score, axis: curves.Axis) -> Markup:
+def _spread(score: Score) -> tuple[float, float]:
+  """Mean minus and plus deviation, where accuracies can be."""
+  std = score.std or 0.0
+  return max(0.0, score.mean - std), min(100.0, score.mean + std)
+
+
+def _track(score: Score, axis: axes.Axis) -> Markup:
   marks = []
   if score.std:
-    low, high = score.mean - score.std, score.mean + score.std
+    low, high = _spread(score)
     width = _percent(axis, high) - _percent(axis, low)
     place = f'left:{_percent(axis, low):.2f}%;width:{width:.2f}%'
     marks.append(element('span', {'class': 'std', 'style': place}))
@@ -137,19 +140,19 @@ def _track(score: Score, axis: curves.Axis) -> Markup:
   return element('span', {'class': 'track'}, *marks)
 
 
-def _mark(kind: str, axis: curves.Axis, value: float) -> Markup:
+def _mark(kind: str, axis: axes.Axis, value: float) -> Markup:
   return element(
     'span', {'class': kind, 'style': f'left:{_percent(axis, value):.2f}%'}
   )
 
 
-def _ticks(axis: curves.Axis) -> Markup:
+def _ticks(axis: axes.Axis) -> Markup:
   marks = [
-    element('span', {'style': f'left:{_percent(axis, tick):.2f}%'}, f'{tick:g}')
-    for tick in axis.ticks
+    element('span', {'style': f'left:{_percent(axis, tick):.2f}%'}, name)
+    for tick, name in zip(axis.ticks, axes.labels(axis), strict=True)
   ]
   return element('span', {'class': 'ticks'}, join(*marks))
 
 
-def _percent(axis: curves.Axis, value: float) -> float:
+def _percent(axis: axes.Axis, value: float) -> float:
   return 100.0 * float(axis.place(value))
