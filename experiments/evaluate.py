@@ -14,7 +14,14 @@ from dd_jax.cache import Cache
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
-from dd_jax.run import command_line, pipeline, recipe, registries, settings
+from dd_jax.run import (
+  command_line,
+  pipeline,
+  recipe,
+  record,
+  registries,
+  settings,
+)
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import UserError
@@ -55,8 +62,10 @@ def evaluate(fields: dict[str, str]) -> None:
     print('note: these are not the data that the set was distilled from')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
-  found = interruptible(lambda: pipeline.score(scorer, held.data))
+  found = interruptible(lambda: record.score(scorer, held.data))
   print(command_line.table(found))
+  for warning in found['warnings']:
+    print(f'warning: {warning}')
   if _OUTPUT.value:
     write_json(_OUTPUT.value, found)
     print(f'written: {_OUTPUT.value}')

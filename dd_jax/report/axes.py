@@ -100,8 +100,8 @@ def labels(axis: Axis) -> list[str]:
 
 
 def _alone(tick: float) -> str:
-  plain = _PLAIN[0] <= abs(tick) < _LARGE
-  return f'{tick:,.10g}' if plain else _exponent(tick)
+  plain = _PLAIN[0] <= tick < _PLAIN[1]
+  return _in_a_unit((tick,), tick)[0] if plain else _exponent(tick)
 
 
 def _in_a_unit(ticks: tuple[float, ...], top: float) -> list[str]:

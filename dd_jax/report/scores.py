@@ -16,6 +16,7 @@ class Score(NamedTuple):
     std: percentage points, or None for a single exact value.
     values: one per seed.
     own: whether this is the method reported on.
+    runs: what the values are: '5 learners', 'exact'; '' where it is not told.
   """
 
   name: str
@@ -23,6 +24,7 @@ class Score(NamedTuple):
   std: float | None
   values: tuple[float, ...]
   own: bool
+  runs: str = ''
 
 
 def read(name: str, entry: object, own: bool = False) -> Score | None:
@@ -34,7 +36,22 @@ def read(name: str, entry: object, own: bool = False) -> Score | None:
   listed = fields.get('values') or ()
   values = [v for v in map(formats.number, listed) if v is not None]
   std = formats.number(fields.get('std'))
-  return Score(name, mean, std, tuple(values), own)
+  runs = str(fields.get('runs') or '')
+  return Score(name, mean, std, tuple(values), own, runs)
+
+
+def together(scores: list[Score]) -> list[Score]:
+  """Returns the rows, equal ones as one: they selected the same images.
+
+  Equal is what gave the same accuracy in every run, to the last digit.
+  """
+  found: dict[tuple[object, ...], Score] = {}
+  for score in scores:
+    same = (score.mean, score.std, score.values, score.own)
+    held = found.get(same)
+    name = f'{held.name}, {score.name}' if held else score.name
+    found[same] = score._replace(name=name)
+  return list(found.values())
 
 
 def comparison(scores: list[Score], protocol: str) -> Markup:
@@ -44,7 +61,7 @@ def comparison(scores: list[Score], protocol: str) -> Markup:
     scores: at least one; the method's own is set off.
     protocol: the name under which all of them were scored.
   """
-  ordered = sorted(scores, key=lambda score: -score.mean)
+  ordered = sorted(together(scores), key=lambda score: -score.mean)
   axis = _axis(ordered)
   own = next((score.mean for score in scores if score.own), None)
   rows = [_row(score, axis, own) for score in ordered]
@@ -66,15 +83,15 @@ def others(scores: list[tuple[str, Score]]) -> Markup:
   Args:
     scores: each with the name of its protocol.
   """
-  heads = ('Score', 'Protocol', 'Runs', 'Accuracy, %')
-  kinds = ('name', 'name', 'seeds', 'score')
+  heads, kinds = ('Protocol', 'Runs', 'Accuracy, %'), ('name', 'seeds', 'score')
   rows = [
     element(
       'tr',
       {},
-      element('th', {'scope': 'row'}, score.name),
-      element('td', {'class': 'name'}, element('code', {}, protocol)),
-      element('td', {'class': 'seeds'}, len(score.values) or 1),
+      element(
+        'th', {'scope': 'row', 'class': 'name'}, element('code', {}, protocol)
+      ),
+      element('td', {'class': 'seeds'}, score.runs or len(score.values) or 1),
       element('td', {'class': 'score'}, _accuracy(score)),
     )
     for protocol, score in scores
@@ -109,7 +126,7 @@ def _row(score: Score, axis: axes.Axis, own: float | None) -> Markup:
     element(
       'td', {'class': 'plot', 'aria-hidden': 'true'}, _track(score, axis)
     ),
-    element('td', {'class': 'seeds'}, len(score.values) or 1),
+    element('td', {'class': 'seeds'}, score.runs or len(score.values) or 1),
     element('td', {'class': 'score'}, _accuracy(score)),
     element('td', {'class': 'difference'}, behind),
   )

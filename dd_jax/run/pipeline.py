@@ -1,14 +1,10 @@
 """One run from data to report: the only place where all the parts meet."""
 
 import contextlib
-import importlib.metadata
 import itertools
 import json
 import math
 import os
-import platform
-import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,20 +21,19 @@ from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
-from dd_jax.evaluation.score import Score
 from dd_jax.platform import here
 from dd_jax.run import driver, experts, parts, recipe, registries
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.recipe import Config
+from dd_jax.run.record import record, score, versions
+from dd_jax.run.resolved import resolved
 from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
-from dd_jax.types import DistilledData, PyTree, UserError
-from dd_jax.version import VERSION
+from dd_jax.types import DistilledData, UserError
 
-_SCORE_STREAM = 1  # folded into the run's key for the final scores
 _COUNTS = (
   'ipc',
   'batch_size',
@@ -97,6 +92,7 @@ def run(
     Interrupted: SIGINT or SIGTERM came.
   """
   check(config)
+  clock = Stopwatch()
   dataset = dataset or load_dataset(config)
   identity = {'config': _portable(config), 'data': dataset.provenance}
   start = parts.started_from(config)
@@ -109,6 +105,7 @@ def run(
   prepared = prepare(dataset, config['preprocessing'], cache=cache)
   first = start.data if start else None
   scorer = Scorer(config, prepared, cache, mesh, first, here())
+  clock.lap('load')
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:
@@ -117,7 +114,9 @@ def run(
   notes = parts.notes(config, scorer.setting)
   for writer, note in itertools.product(writers, notes):
     writer.message(note)
+  clock.lap()
   source, taught = _source(config, prepared, cache, writers, mesh)
+  clock.lap('experts' if taught else None)
   with _released(workdir):
     result = driver.distill(
       method,
@@ -132,17 +131,48 @@ def run(
   made = _artifact(config, prepared, result)
   if workdir:
     artifact.save(workdir.path / ARTIFACT, made)
-  found, seconds = _scored(scorer, made.data, result.step, writers)
-  record = _record(made, result, found, command)
-  record['notes'] += notes
+  clock.lap()
+  found = _scored(scorer, made.data, result.step, writers)
+  clock.lap('evaluate')
+  told = record(made, result, found, command)
+  told['notes'] += notes
+  told['resolved'] = resolved(config, prepared, result.step)
   if taught is not None:
-    record['experts'] = taught
-  record['seconds'] = {
-    k: round(v, 3) for k, v in {**result.seconds, 'evaluate': seconds}.items()
-  }
+    told['experts'] = taught
+  told['seconds'] = _seconds(clock.seconds, result.seconds)
+  for writer, warning in itertools.product(writers, found['warnings']):
+    writer.message(f'warning: {warning}')
   if workdir:
-    _write(workdir, made, record)
-  return Outcome(made, record)
+    _write(workdir, made, told)
+  return Outcome(made, told)
+
+
+class Stopwatch:
+  """Seconds of what is done one after the other.
+
+  Attributes:
+    seconds: by name.
+  """
+
+  def __init__(self) -> None:
+    self.seconds: dict[str, float] = {}
+    self._last = time.perf_counter()
+
+  def lap(self, name: str | None = None) -> None:
+    """Ends what goes on, kept under its name if it has one."""
+    now = time.perf_counter()
+    if name is not None:
+      self.seconds[name] = now - self._last
+    self._last = now
+
+
+def _seconds(
+  own: dict[str, float], outer: dict[str, float]
+) -> dict[str, float]:
+  """Those of all phases, in their order."""
+  before = {k: v for k, v in own.items() if k != 'evaluate'}
+  spent = {**before, **outer, 'evaluate': own['evaluate']}
+  return {k: round(v, 3) for k, v in spent.items()}
 
 
 @contextlib.contextmanager
@@ -231,16 +261,14 @@ def _method(
 
 def _scored(
   scorer: Scorer, data: DistilledData, step: int, writers: Sequence[Writer]
-) -> tuple[dict[str, Any], float]:
-  """`score` and its seconds; a signal does not have to wait for its end."""
-  before = time.perf_counter()
+) -> dict[str, Any]:
+  """`record.score`; a signal does not have to wait for its end."""
   try:
     for writer in writers:
       writer.message('scoring on the test set')
-    found = interruptible(lambda: score(scorer, data))
+    return interruptible(lambda: score(scorer, data))
   except Stop as stop:
     raise Interrupted(step, stop.signum) from None
-  return found, time.perf_counter() - before
 
 
 def num_steps(config: Config, prepared: Prepared) -> int:
@@ -313,59 +341,6 @@ def is_path(dataset: str) -> bool:
   return dataset.endswith('.npz') or os.path.isdir(dataset)
 
 
-def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
-  """Test scores of a set and of the baselines beside it, as plain values.
-
-  Returns:
-    `protocol`, `test_accuracy`, `baselines` and `other_scores`, as in
-    `result.json`.
-  """
-  key = jax.random.key(scorer.config['seed'])
-  key = jax.random.fold_in(key, _SCORE_STREAM)
-  scores = scorer.scores(key, data)
-  baselines = scorer.baselines(key)
-  headline = scores.pop(scorer.config['evaluation']['protocol'])
-  return {
-    'protocol': headline.protocol,
-    'test_accuracy': _plain(headline),
-    'baselines': {k: _plain(v) for k, v in baselines.items()},
-    'other_scores': {k: _plain(v) for k, v in scores.items()},
-  }
-
-
-def _record(
-  made: Artifact, result: Result, found: dict[str, Any], command: str
-) -> dict[str, Any]:
-  """What `result.json` holds."""
-  meta = made.metadata
-  notes = [*result.notes, *meta['dataset']['notes']]
-  if made.preprocessing.note:
-    notes.append(made.preprocessing.note)
-  return {
-    'method': meta['method'],
-    'dataset': meta['dataset']['name'],
-    'images_per_class': meta['ipc'],
-    **meta['budget'],
-    'selection': result.selection,
-    'selected_step': result.best_step,
-    **found,
-    'steps': result.step,
-    'peak_memory_bytes': peak_memory_bytes(),
-    'versions': meta['versions'],
-    'seed': meta['seed'],
-    'command': command,
-    'config': meta['config'],
-    'data': meta['dataset'],
-    'preprocessing': meta['preprocessing']['name'],
-    'label_encoding': meta['label_encoding'],
-    'notes': notes,
-  }
-
-
-def _plain(score: Score) -> dict[str, Any]:
-  return {**score._asdict(), 'values': list(score.values)}
-
-
 def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
   """The report first: `result.json` says that the run is finished."""
   report.write_report(
@@ -379,19 +354,3 @@ def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
     workdir.rows('validation.jsonl'),
   )
   workdir.write_json(RESULT, record)
-
-
-def versions() -> dict[str, str]:
-  """Versions of what the numbers depend on."""
-  names = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
-  found = {name: importlib.metadata.version(name) for name in names}
-  return {'dd_jax': VERSION, **found, 'python': platform.python_version()}
-
-
-def peak_memory_bytes() -> int:
-  """The most memory so far: of the accelerator, or of this process."""
-  statistics: PyTree = jax.local_devices()[0].memory_stats()
-  if statistics and 'peak_bytes_in_use' in statistics:
-    return int(statistics['peak_bytes_in_use'])
-  unit = 1 if sys.platform == 'darwin' else 1024
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -14,7 +14,7 @@ from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
-from dd_jax.evaluation.score import Score, evaluate, summary
+from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
 from dd_jax.run import parts, recipe, registries
@@ -23,6 +23,7 @@ from dd_jax.run.result import Validation
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
+_SCORE_VERSION = 2  # of what is kept of a baseline's score
 _FEATURE_SEED = 0
 
 
@@ -193,7 +194,7 @@ class Scorer:
     scores = [
       self._score_one_hot(k, self._selection('random', k), 1) for k in keys
     ]
-    return summary(scores[0].protocol, tuple(s.mean for s in scores))
+    return of_draws(scores)
 
   def _score_one_hot(
     self, key: Key, data: DistilledData, learners: int | None
@@ -201,7 +202,9 @@ class Scorer:
     section = self.config['evaluation']
     chosen = self._protocol(section['protocol'], 'one-hot', section['steps'])
     count = learners or section['learners']
-    return evaluate(chosen, key, data, self.prepared.test, num_learners=count)
+    test = self.prepared.test
+    found = evaluate(chosen, key, data, test, num_learners=count)
+    return found._replace(counts=None)
 
   def _selection(self, name: str, key: Key) -> DistilledData:
     config = recipe.update(recipe.default(name), {'ipc': self.config['ipc']})
@@ -250,6 +253,7 @@ class Scorer:
     )
     return {
       **self._data_identity(),
+      'score': _SCORE_VERSION,
       'selection': name,
       'ipc': self.config['ipc'],
       'key': jax.random.key_data(key).tolist(),

@@ -192,6 +192,51 @@ def test_a_deviation_is_shown_where_there_is_one() -> None:
   assert 'mean and deviation of 2 runs' in page.text
 
 
+def test_the_page_says_how_much_it_shows() -> None:
+  images = report.Images(_images(30, 128, 1), None, tuple(map(str, range(30))))
+  page = report.render(report.Report({}, images, np.eye(30), [], []))
+  said = _Page(page).text
+  assert 'Scaled to 112 by 112 for this page' in said
+  assert '30 classes: the frame scrolls' in said
+  assert 'The first' not in said
+
+
+def test_equal_selections_are_one_row() -> None:
+  result = _result()
+  result['baselines']['herding'] = dict(result['baselines']['kmeans'])
+  page = _Page(_page(result))
+  assert 'Herding, k-means' in page.text
+  assert page.text.count('90.2 ± 0.5') == 1
+
+
+def test_phases_have_colours_and_a_sum() -> None:
+  source = _page(_result())
+  assert '1 min 17 s' in _Page(source).text  # 3.1 + 61.0 + 12.5
+  for phase in _result()['seconds']:
+    assert f'class="{phase}"' in source and f'.{phase}{{background' in source
+
+
+def test_the_configuration_says_what_its_rules_came_to() -> None:
+  result = _result()
+  result['config'] = {'num_steps': -1, 'data': {'size': 0}, 'path': ''}
+  result['resolved'] = {'num_steps': 422, 'path': 'trained'}
+  page = _Page(_page(result))
+  assert '422 (given: -1)' in page.text and 'config.data.size' in page.text
+  assert "trained (given: '')" in page.text
+
+
+def test_what_loading_did_is_listed_once() -> None:
+  result = _result()
+  note = 'no official test split: 30 of 180 examples held out'
+  result['notes'].append(note)
+  result['data'] |= {'notes': [note], 'validation': {'count': 12, 'seed': 3}}
+  result['config']['image_size'] = 64
+  page = _Page(_page(result))
+  assert page.text.count(note) == 1
+  assert '12 training images held out, chosen by seed 3' in page.text
+  assert 'the shorter side to 64 pixels' in page.text
+
+
 def test_baselines_of_another_protocol_are_no_comparison() -> None:
   result = _result()
   result['baselines']['random'] = _score(12.3, None, 'dc')
