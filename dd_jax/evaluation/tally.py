@@ -67,4 +67,5 @@ def wilson(percent: float, n: int) -> tuple[float, float]:
   centre = share + square / (2 * n)
   half = _Z * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
   scale = 100 / (1 + square / n)
-  return max(0.0, scale * (centre - half)), min(100.0, scale * (centre + half))
+  low, high = scale * (centre - half), scale * (centre + half)
+  return min(percent, max(0.0, low)), max(percent, min(100.0, high))

@@ -237,6 +237,60 @@ def test_what_loading_did_is_listed_once() -> None:
   assert 'the shorter side to 64 pixels' in page.text
 
 
+def test_warnings_come_first() -> None:
+  result = _result()
+  result['warnings'] = ['the gradient is exactly 0', _EVIL]
+  page = _Page(_page(result)).text
+  assert page.index('the gradient is exactly 0') < page.index('The ridge was')
+  assert page.index('The ridge was') < page.index('Scores')
+  assert 'Warnings' not in _Page(_page(_result())).text
+
+
+def _unequal() -> dict[str, Any]:
+  """A class of 80 and one of 20; of the latter, half are taken for the first,
+  and an answer was not finite.
+  """
+  result = _result()
+  result['test_set'] = {'examples': 100, 'by_class': [80, 20], 'commonest': 80}
+  result['test_accuracy'] |= {
+    'interval': [89.2, 98.1],
+    'balanced': 72.5,
+    'runs': 'exact',
+    'by_class': [100.0, 45.0],
+    'confusion': [[80, 0, 0], [10, 9, 1]],
+  }
+  return result
+
+
+def test_accuracy_by_class() -> None:
+  page = _Page(_page(_unequal(), names=('sound', 'ill'))).text
+  for said in (
+    *('0 sound', '1 ill', '45.0', 'sound (50.0 %)', 'exact'),
+    *('89.2 to 98.1 % (100 test images)', 'scores 80.0 %', 'is 72.5 %'),
+  ):
+    assert said in page, said
+
+
+def test_of_many_classes_the_worst_are_shown() -> None:
+  result = _unequal()
+  names = tuple(f'n{i:02}' for i in range(60))
+  result['test_set']['by_class'] = [10] * 60
+  result['test_accuracy']['by_class'] = [float(i) for i in range(60)]
+  del result['test_accuracy']['confusion']
+  page = _Page(_page(result, n=60, names=names)).text
+  by_class = page[page.index('By class') : page.index('Distilled images')]
+  assert '19 n19' in by_class and '20 n20' not in by_class
+  assert '20 classes that are told worst, of 60' in by_class
+  assert 'not equally large' not in by_class
+
+
+def test_the_machine_is_told() -> None:
+  result = _result()
+  result['machine'] = {'device': 'TPU v5', 'devices': 4, 'cores': 96}
+  page = _Page(_page(result)).text
+  assert '4 x TPU v5' in page and '96' in page
+
+
 def test_baselines_of_another_protocol_are_no_comparison() -> None:
   result = _result()
   result['baselines']['random'] = _score(12.3, None, 'dc')
