@@ -39,6 +39,7 @@ FLOORS = (
   'run.workdir',
   'run.interrupt',
   'run.checkpoint',
+  'run.pace',
   'run.writers',
   'run.result',
   'run.watch',

@@ -20,9 +20,9 @@ PHASES = {
 """Colours of what a run spends time on, on a light and on a dark page."""
 
 STYLE = (
-  '\n'.join(f'.{k}{{background:{v[0]}}}' for k, v in PHASES.items())
+  '\n'.join(f'.phase-{k}{{background:{v[0]}}}' for k, v in PHASES.items())
   + '\n@media (prefers-color-scheme:dark){\n'
-  + '\n'.join(f'.{k}{{background:{v[1]}}}' for k, v in PHASES.items())
+  + '\n'.join(f'.phase-{k}{{background:{v[1]}}}' for k, v in PHASES.items())
   + '}\n'
 )
 
@@ -95,7 +95,7 @@ def _device(machine: Mapping[str, Any]) -> str | None:
 
 
 def _phase(name: str) -> str:
-  return name if name in PHASES else 'other'
+  return f'phase-{name if name in PHASES else "other"}'
 
 
 def _swatch(name: str) -> Markup:

@@ -76,13 +76,14 @@ def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   return f'{formats.signed(own.mean - other.mean)} points'
 
 
-def interval(result: Mapping[str, Any]) -> str | None:
-  """What another test set of that size might say, in words; or None."""
+def interval(result: Mapping[str, Any]) -> tuple[str, str] | None:
+  """What another test set of that size might say: its name, and it; or None."""
   ends = mapping(result.get('test_accuracy')).get('interval') or ()
   count = formats.count(mapping(result.get('test_set')).get('examples'))
   if len(ends) != 2 or count is None:
     return None
-  return f'{ends[0]:.1f} to {ends[1]:.1f} % ({count} test images)'
+  name = f'95 % interval, {count} images'
+  return name, f'{ends[0]:.1f} to {ends[1]:.1f} %'
 
 
 def unequal(sizes: Sequence[int]) -> bool:

@@ -161,7 +161,7 @@ def _facts(report: Report) -> Markup:
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
-      ('95 % interval', facts.interval(result)),
+      facts.interval(result) or ('', None),
       ('Stored', formats.size(result.get('stored_bytes'))),
       (
         'Decoded images',
@@ -185,7 +185,8 @@ def _compression(report: Report) -> str | None:
 
 
 def _warnings(result: Mapping[str, Any]) -> Markup:
-  items = [element('li', {}, line) for line in result.get('warnings') or ()]
+  lines = map(str, result.get('warnings') or ())
+  items = [element('li', {}, line[:1].upper() + line[1:]) for line in lines]
   if not items:
     return Markup('')
   kind = {'class': 'notes warnings', 'role': 'alert'}

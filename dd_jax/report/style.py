@@ -87,7 +87,7 @@ background:var(--muted);opacity:.35}
 .notes li{border-left:3px solid var(--warm);padding:6px 0 6px 16px;
 margin-bottom:10px;max-width:76ch;overflow-wrap:anywhere}
 .warnings li{border-left-width:5px;background:var(--soft);
-padding-top:10px;padding-bottom:10px;font-weight:600}
+padding:10px 14px 10px 16px;font-weight:600}
 .gallery{max-height:max(600px,86vh);overflow:auto;padding:2px}
 .gallery::after{content:'';position:sticky;bottom:-2px;display:block;
 height:32px;grid-column:1/-1;pointer-events:none;
@@ -158,7 +158,8 @@ main,footer{padding-left:18px;padding-right:18px}
 main{padding-top:32px}section{padding-top:40px}
 .hero{grid-template-columns:1fr;margin-top:24px}
 .hero dl{grid-template-columns:1fr 1fr}
-.scores .plot,.scores .seeds{display:none}
+.scores .plot,.scores .seeds,.scores .count{display:none}
+.classes thead th{white-space:normal;overflow-wrap:normal}.scores th.name{overflow-wrap:normal}
 .rows .class,.rows.alone .class{grid-template-columns:minmax(0,1fr)}
 .rows .heads{display:none}.narrow{display:inline}
 .rows .class{padding:10px 0}

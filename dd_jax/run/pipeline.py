@@ -1,6 +1,7 @@
 """One run from data to report: the only place where all the parts meet."""
 
 import contextlib
+import functools
 import itertools
 import json
 import math
@@ -104,7 +105,8 @@ def run(
   cache = Cache()
   prepared = prepare(dataset, config['preprocessing'], cache=cache)
   first = start.data if start else None
-  scorer = Scorer(config, prepared, cache, mesh, first, here())
+  report_score = functools.partial(_progress, writers, 'scoring')
+  scorer = Scorer(config, prepared, cache, mesh, first, here(), report_score)
   clock.lap('load')
   method = _method(config, prepared, scorer)
   checkpointer = None
@@ -257,6 +259,13 @@ def _method(
   experts.check(config, prepared)
   steps = num_steps(config, prepared)
   return scorer.build({**config, 'num_steps': steps})
+
+
+def _progress(
+  writers: Sequence[Writer], what: str, done: int, total: int
+) -> None:
+  for writer in writers:
+    writer.progress(what, done, total)
 
 
 def _scored(

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -38,6 +38,7 @@ class Scorer:
     mesh: whose `data` axis learners are split over, or None.
     start: the set that the run starts from, or None.
     platform: what its networks and kernels run on.
+    report: told how many scores are done, and of how many.
   """
 
   config: Config
@@ -46,6 +47,7 @@ class Scorer:
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
   platform: Platform | None = None
+  report: Callable[[int, int], None] = lambda done, total: None
 
   @property
   def setting(self) -> parts.Setting:
@@ -100,8 +102,7 @@ class Scorer:
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
-    section = self.config['evaluation']
-    names = dict.fromkeys((section['protocol'], *section['others']))
+    names = self._counted(self._protocols, 0)
     return {name: self._score(name, key, data) for name in names}
 
   def baselines(self, key: Key) -> dict[str, Score]:
@@ -111,7 +112,23 @@ class Scorer:
     others, over learners.
     """
     names = self.config['evaluation']['baselines']
-    return {name: self._baseline(name, key) for name in names}
+    told = self._counted(names, len(self._protocols))
+    return {name: self._baseline(name, key) for name in told}
+
+  @property
+  def _protocols(self) -> tuple[str, ...]:
+    """The headline protocol and the others, each once."""
+    section = self.config['evaluation']
+    return tuple(dict.fromkeys((section['protocol'], *section['others'])))
+
+  def _counted(self, names: Sequence[str], before: int) -> Iterator[str]:
+    """The names of scores, reported as they are begun and when all are done."""
+    total = len(self._protocols) + len(self.config['evaluation']['baselines'])
+    for done, name in enumerate(names, before):
+      self.report(done, total)
+      yield name
+    if names and before + len(names) == total:
+      self.report(total, total)
 
   def _score(self, name: str, key: Key, data: DistilledData) -> Score:
     section = self.config['evaluation']
