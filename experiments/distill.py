@@ -126,7 +126,7 @@ def summary(outcome: dd_jax.Outcome) -> str:
     f'returned: {result["selection"]}',
     command_line.table(result),
   ]
-  lines += [f'warning: {w}' for w in result['warnings']]
+  lines += [f'warning: {w}' for w in result.get('warnings', ())]
   return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
 
 

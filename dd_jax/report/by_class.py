@@ -55,11 +55,14 @@ def table(result: Mapping[str, Any], class_names: Sequence[str]) -> Markup:
 def lead(result: Mapping[str, Any]) -> str:
   """Says what the mean over classes is, where they are not equally large."""
   test = facts.mapping(result.get('test_set'))
-  sizes = [n for n in test.get('by_class') or () if formats.number(n)]
   own = facts.mapping(result.get('test_accuracy'))
   balanced = formats.number(own.get('balanced'))
   commonest = formats.number(test.get('commonest'))
-  if balanced is None or commonest is None or not facts.unequal(sizes):
+  if (
+    balanced is None
+    or commonest is None
+    or not facts.unequal(facts.class_sizes(result))
+  ):
     return ''
   return (
     f'The classes of the test set are not equally large: always naming the '

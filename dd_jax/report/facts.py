@@ -86,6 +86,12 @@ def interval(result: Mapping[str, Any]) -> tuple[str, str] | None:
   return name, f'{ends[0]:.1f} to {ends[1]:.1f} %'
 
 
+def class_sizes(result: Mapping[str, Any]) -> list[int]:
+  """Test examples of each class that has any; empty where it is not told."""
+  sizes = mapping(result.get('test_set')).get('by_class') or ()
+  return [n for n in sizes if formats.number(n)]
+
+
 def unequal(sizes: Sequence[int]) -> bool:
   """Whether classes differ in size by more than a tenth."""
   return bool(sizes) and max(sizes) > 1.1 * min(sizes)

@@ -210,6 +210,8 @@ def _scores(result: Mapping[str, Any]) -> Markup:
     for key, entry in facts.comparable(result).items()
   ]
   rows = [score for score in found if score is not None]
+  if not facts.unequal(facts.class_sizes(result)):
+    rows = [score._replace(balanced=None) for score in rows]
   shown = scores.comparison(rows, protocol) if rows else Markup('')
   return _section('Scores', facts.selection(result), shown, _others(result))
 

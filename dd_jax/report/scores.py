@@ -17,6 +17,7 @@ class Score(NamedTuple):
     values: one per seed.
     own: whether this is the method reported on.
     runs: what the values are: '5 learners', 'exact'; '' where it is not told.
+    balanced: percent, mean over classes; None where it is not to be shown.
   """
 
   name: str
@@ -25,6 +26,7 @@ class Score(NamedTuple):
   values: tuple[float, ...]
   own: bool
   runs: str = ''
+  balanced: float | None = None
 
 
 def read(name: str, entry: object, own: bool = False) -> Score | None:
@@ -37,7 +39,8 @@ def read(name: str, entry: object, own: bool = False) -> Score | None:
   values = [v for v in map(formats.number, listed) if v is not None]
   std = formats.number(fields.get('std'))
   runs = str(fields.get('runs') or '')
-  return Score(name, mean, std, tuple(values), own, runs)
+  balanced = formats.number(fields.get('balanced'))
+  return Score(name, mean, std, tuple(values), own, runs, balanced)
 
 
 def together(scores: list[Score]) -> list[Score]:
@@ -64,10 +67,16 @@ def comparison(scores: list[Score], protocol: str) -> Markup:
   ordered = sorted(together(scores), key=lambda score: -score.mean)
   axis = _axis(ordered)
   own = next((score.mean for score in scores if score.own), None)
-  rows = [_row(score, axis, own) for score in ordered]
-  names = ('', _ticks(axis), 'Runs', 'Accuracy, %', 'Difference')
-  kinds = ('name', 'plot', 'seeds', 'score', 'difference')
-  heads = map(_head, names, kinds)
+  balanced = any(score.balanced is not None for score in ordered)
+  rows = [_row(score, axis, own, balanced) for score in ordered]
+  heads = [
+    _head('', 'name'),
+    _head(_ticks(axis), 'plot'),
+    _head('Runs', 'seeds'),
+    *([_head('Balanced, %', 'balanced')] if balanced else []),
+    _head('Accuracy, %', 'score'),
+    _head('Difference', 'difference'),
+  ]
   return element(
     'table',
     {'class': 'scores'},
@@ -117,7 +126,11 @@ def _head(name: object, kind: str) -> Markup:
   return element('th', {'scope': 'col', 'class': kind}, name)
 
 
-def _row(score: Score, axis: axes.Axis, own: float | None) -> Markup:
+def _row(
+  score: Score, axis: axes.Axis, own: float | None, balanced: bool
+) -> Markup:
+  known = '' if score.balanced is None else f'{score.balanced:.1f}'
+  column = element('td', {'class': 'balanced'}, known)
   behind = '' if own is None or score.own else formats.signed(score.mean - own)
   return element(
     'tr',
@@ -127,6 +140,7 @@ def _row(score: Score, axis: axes.Axis, own: float | None) -> Markup:
       'td', {'class': 'plot', 'aria-hidden': 'true'}, _track(score, axis)
     ),
     element('td', {'class': 'seeds'}, score.runs or len(score.values) or 1),
+    *([column] if balanced else []),
     element('td', {'class': 'score'}, _accuracy(score)),
     element('td', {'class': 'difference'}, behind),
   )

@@ -159,7 +159,8 @@ main{padding-top:32px}section{padding-top:40px}
 .hero{grid-template-columns:1fr;margin-top:24px}
 .hero dl{grid-template-columns:1fr 1fr}
 .scores .plot,.scores .seeds,.scores .count{display:none}
-.classes thead th{white-space:normal;overflow-wrap:normal}.scores th.name{overflow-wrap:normal}
+.classes thead th{white-space:normal;overflow-wrap:normal}
+.scores th.name{overflow-wrap:normal}
 .rows .class,.rows.alone .class{grid-template-columns:minmax(0,1fr)}
 .rows .heads{display:none}.narrow{display:inline}
 .rows .class{padding:10px 0}

@@ -106,7 +106,8 @@ def table(found: Mapping[str, Any]) -> str:
   """Scores as lines of text; takes what `record.score` gives."""
   own = found['test_accuracy']
   lines = [f'test accuracy under {found["protocol"]}: {percent(own)}']
-  lines += _sureness(own, found['test_set'])
+  if 'test_set' in found:  # not of a run of an earlier version
+    lines += _sureness(own, found['test_set'])
   lines += [f'  {k}: {percent(v)}' for k, v in found['baselines'].items()]
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
