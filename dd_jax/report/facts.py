@@ -78,7 +78,7 @@ def lead(result: Mapping[str, Any], baseline: str) -> str | None:
 
 def interval(result: Mapping[str, Any]) -> tuple[str, str] | None:
   """What another test set of that size might say: its name, and it; or None."""
-  ends = mapping(result.get('test_accuracy')).get('interval') or ()
+  ends = list(mapping(result.get('test_accuracy')).get('interval') or ())
   count = formats.count(mapping(result.get('test_set')).get('examples'))
   if len(ends) != 2 or count is None:
     return None

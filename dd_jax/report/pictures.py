@@ -211,7 +211,6 @@ def overview(
     math.isqrt(4_000_000 // max(1, math.prod(image.shape[:3]))),
   )
   scale = max(1, min(room, math.ceil(96 / image.shape[1])))
-  below = each == 1 and k <= columns
   drawn = class_grid(image, k, scale=scale)
   blocks = each is not None and each > 1 and len(drawn) >= 16 * k
   rows = list(class_names) if blocks else []

@@ -177,7 +177,9 @@ class ProgressWriter:
     self._every_seconds = every_seconds
     self._accuracy = ''
     self._width = 0
-    self.begin(0)
+    self._what = ''
+    self._pace = Pace()
+    self._shown = time.monotonic()
 
   def progress(self, what: str, done: int, total: int) -> None:
     """Shows how far that work is; its line stays when it is done."""
