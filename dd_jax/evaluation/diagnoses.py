@@ -6,6 +6,7 @@ a run that learns.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,8 @@ RECENT = 10
 _LONG = 20  # steps of a run whose losses are a sign
 _NO_STEP = 1e-8  # a learned step size below it moves no float32 weight
 _STILL = 1e-3  # of the loss: it did not move
-_GUESS = 1e-2  # of ln k: the loss of a learner that knows nothing
+_GUESS = 1e-2  # of ln k: the mean loss of a learner that knows nothing
+_NOISE = 5e-2  # of ln k: what a batch may do to it
 
 
 def of_rows(step: int, rows: Mapping[str, np.ndarray]) -> dict[str, str]:
@@ -35,7 +37,7 @@ def of_rows(step: int, rows: Mapping[str, np.ndarray]) -> dict[str, str]:
   if sizes is not None and np.all(sizes < _NO_STEP):
     return {
       'step size': (
-        f'the learned step size fell to {sizes[-1]:.3g} by step {step:,}: '
+        f'the learned step size is {sizes[-1]:.3g} at step {step:,}: '
         'learners no longer move, and nothing is learned. Start it higher or '
         'let it move less (config.method.step_size, step_size_rate), or lower '
         'config.optimizer.learning_rate'
@@ -53,22 +55,38 @@ def of_rows(step: int, rows: Mapping[str, np.ndarray]) -> dict[str, str]:
   return {}
 
 
-def of_losses(low: float, high: float, steps: int, k: int) -> str | None:
+class Losses(NamedTuple):
+  """The losses of all steps of a run.
+
+  Attributes:
+    steps: how many.
+    low: the least.
+    mean: of all.
+    high: the greatest.
+  """
+
+  steps: int
+  low: float
+  mean: float
+  high: float
+
+
+def of_losses(losses: Losses, k: int) -> str | None:
   """A loss that did not move in a whole run, or that of a guess; or None.
 
   Args:
-    low: the least of all steps.
-    high: the greatest.
-    steps: how many there were; of fewer than 20 nothing is said.
+    losses: of fewer than 20 steps nothing is said.
     k: classes.
   """
+  steps, low, mean, high = losses
   if steps < _LONG or not high:
     return None
   guess = math.log(k)
-  if max(abs(low - guess), abs(high - guess)) < _GUESS * guess:
-    what = f'stayed at {high:.4g}, that of a guess among {k:,} classes (ln {k})'
+  near = abs(mean - guess) < _GUESS * guess
+  if near and max(guess - low, high - guess) < _NOISE * guess:
+    what = f'stayed at {mean:.4g}, that of a guess among {k:,} classes (ln {k})'
   elif high - low < _STILL * abs(high):
-    what = f'stayed at {high:.4g}'
+    what = f'stayed at {mean:.4g}'
   else:
     return None
   return (

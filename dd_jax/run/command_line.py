@@ -108,7 +108,7 @@ def table(found: Mapping[str, Any]) -> str:
   lines = [f'test accuracy under {found["protocol"]}: {percent(own)}']
   if 'test_set' in found:  # not of a run of an earlier version
     lines += _sureness(own, found['test_set'])
-  lines += [f'  {k}: {percent(v)}' for k, v in found['baselines'].items()]
+  lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
   return '\n'.join(lines)
@@ -127,6 +127,15 @@ def _sureness(own: Mapping[str, Any], test: Mapping[str, Any]) -> list[str]:
       f'commonest class: {test["commonest"]:.1f} % unbalanced)'
     )
   return lines
+
+
+def _once(baselines: Mapping[str, Any]) -> dict[str, str]:
+  """Each baseline's score as text; equal selections in one line."""
+  names: dict[tuple[str, tuple[float, ...]], str] = {}
+  for name, score in baselines.items():
+    same = percent(score), tuple(score['values'])
+    names[same] = f'{names[same]}, {name}' if same in names else name
+  return {name: text for (text, _), name in names.items()}
 
 
 def percent(score: Mapping[str, Any]) -> str:

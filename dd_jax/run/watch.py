@@ -12,7 +12,7 @@ class Watch:
 
   def __init__(self) -> None:
     self._recent: dict[str, np.ndarray] = {}
-    self._low, self._high, self._steps = np.inf, -np.inf, 0
+    self._losses = diagnoses.Losses(0, np.inf, 0.0, -np.inf)
 
   def rows(
     self, steps: np.ndarray, rows: dict[str, np.ndarray]
@@ -26,9 +26,7 @@ class Watch:
     Returns:
       Lines by the kind of what they warn of.
     """
-    self._steps += len(steps)
-    self._low = min(self._low, float(np.min(rows['loss'])))
-    self._high = max(self._high, float(np.max(rows['loss'])))
+    self._losses = _joined(self._losses, rows['loss'])
     for name in set(_NAMES) & set(rows):
       held = self._recent.get(name, np.zeros(0))
       joined = np.concatenate([held, np.asarray(rows[name])])
@@ -37,7 +35,18 @@ class Watch:
 
   def whole(self, classes: int) -> str | None:
     """What the losses of all steps warn of, or None."""
-    return diagnoses.of_losses(self._low, self._high, self._steps, classes)
+    return diagnoses.of_losses(self._losses, classes)
+
+
+def _joined(before: diagnoses.Losses, loss: np.ndarray) -> diagnoses.Losses:
+  """The losses so far and those of further steps."""
+  steps = before.steps + len(loss)
+  return diagnoses.Losses(
+    steps,
+    min(before.low, float(np.min(loss))),
+    (before.mean * before.steps + float(np.sum(loss))) / steps,
+    max(before.high, float(np.max(loss))),
+  )
 
 
 def ridge(steps: np.ndarray, rows: dict[str, np.ndarray]) -> str | None:

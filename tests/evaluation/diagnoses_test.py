@@ -18,7 +18,7 @@ def rows(**columns):
 def test_a_step_size_that_fell_to_zero():
   found = diagnoses.of_rows(54, rows(step_size=[0] * 10, grad_norm=[0] * 10))
   assert list(found) == ['step size']  # the cause, not what follows from it
-  assert 'by step 54' in found['step size']
+  assert 'is 0 at step 54' in found['step size']
   assert 'config.method.step_size' in found['step size']
 
 
@@ -42,28 +42,41 @@ def test_rows_of_a_run_that_learns(columns):
   assert diagnoses.of_rows(10, rows(**columns)) == {}
 
 
-def test_a_loss_that_is_a_guess():
-  line = diagnoses.of_losses(2.297, 2.310, 300, 10)
+def of(values, k=10):
+  found = diagnoses.Losses(
+    len(values), min(values), np.mean(values), max(values)
+  )
+  return diagnoses.of_losses(found, k)
+
+
+@pytest.mark.parametrize('noise', [0.0, 0.01, 0.09])
+def test_a_loss_that_is_a_guess(noise):
+  """Noise of batches does not hide it."""
+  line = of([math.log(10) + noise * (-1) ** i for i in range(300)])
   assert line is not None and 'ln 10' in line and '300 steps' in line
 
 
 def test_a_loss_that_stays():
-  line = diagnoses.of_losses(1.0, 1.0, 54, 10)
+  line = of([1.0] * 54)
   assert line is not None and 'stayed at 1,' in line
 
 
 @pytest.mark.parametrize(
-  ('low', 'high', 'steps'),
+  'values',
   [
-    (1.0, 1.0, 5),  # too short a run
-    (2.2, 2.31, 300),  # it began as a guess
-    (1.0, 1.1, 300),
-    (0.0, 0.0, 300),  # a selection: nothing is optimised
-    (math.inf, -math.inf, 0),  # no step at all
+    [1.0] * 19,  # too short a run
+    list(np.linspace(2.31, 2.1, 300)),  # it began as a guess
+    list(np.linspace(1.1, 1.0, 300)),
+    [0.0] * 300,  # a selection: nothing is optimised
   ],
 )
-def test_losses_of_a_run_that_learns(low, high, steps):
-  assert diagnoses.of_losses(low, high, steps, 10) is None
+def test_losses_of_a_run_that_learns(values):
+  assert of(values) is None
+
+
+def test_no_step_is_no_sign():
+  none = diagnoses.Losses(0, math.inf, 0.0, -math.inf)
+  assert diagnoses.of_losses(none, 10) is None
 
 
 def score(mean, counts=None, undecided=0):
