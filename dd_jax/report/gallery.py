@@ -12,6 +12,7 @@ from dd_jax.report.markup import Markup, element, join
 _BYTES = 600_000  # of encoded images on either side of the comparison
 _PIXELS = 1_500_000  # up to which images are enlarged
 _THUMBNAIL = 112  # pixels of the longer side of an image, at most
+_SMALLEST = 32  # to which images are scaled down before any is left out
 _SHOWN = 96  # and as wide it is shown
 _FRAMED = 10  # rows or cards, beyond which a phone shows a part of them
 _ORDER = ' Distilled above, what it started from below.'
@@ -54,10 +55,11 @@ class Block(NamedTuple):
 def figure(images: Images) -> Markup:
   """Returns the gallery: a row for each class, or a card if it has one image.
 
-  Sets too large to embed exactly are compressed; beyond that, each class shows
+  Images are scaled down to what is shown of them. Sets too large to embed
+  exactly are compressed, and scaled down further; beyond that, each class shows
   its first images only. The caption says so.
   """
-  blocks, encoding = _fit(_blocks(_thumbnails(images)))
+  blocks, encoding = _fit(_blocks(images))
   cards = len(blocks) > 1 and len(blocks[0].image) == 1
   parts = [_block(block, encoding, cards) for block in blocks]
   heads = [] if cards else [_heads(images.start is not None)]
@@ -83,17 +85,6 @@ def lead(images: Images) -> str:
   """Says that the gallery goes on where it may not all be seen; or ''."""
   rows = len(_blocks(images))
   return f'{rows:,} classes: the frame scrolls.' if rows > _FRAMED else ''
-
-
-def _thumbnails(images: Images) -> Images:
-  """The images no larger than they are shown; of many, smaller."""
-  room = math.isqrt(8_000_000 // max(1, len(images.image)))
-  side = max(_THUMBNAIL // 2, min(_THUMBNAIL, room))
-  start = images.start
-  return images._replace(
-    image=pictures.shrunk(images.image, side),
-    start=None if start is None else pictures.shrunk(start, side),
-  )
 
 
 def _blocks(images: Images) -> list[Block]:
@@ -123,17 +114,38 @@ def _fit(blocks: list[Block]) -> tuple[list[Block], Encoding]:
 
 
 def _attempts(blocks: list[Block]) -> Iterator[tuple[list[Block], Encoding]]:
-  while _pixels(blocks) > 8_000_000 and _halved(blocks) is not blocks:
-    blocks = _halved(blocks)
+  """Ways to show the blocks, each of fewer bytes than the one before."""
+  blocks = _shrunk(blocks, _THUMBNAIL)
+  while _pixels(blocks) > 8_000_000 and _less(blocks) is not blocks:
+    blocks = _less(blocks)
   if _pixels(blocks) <= 1_000_000:
     yield blocks, Encoding('exact', _enlargement(blocks))
   while True:
     yield blocks, Encoding(85, 1)
     yield blocks, Encoding(60, 1)
-    fewer = _halved(blocks)
+    fewer = _less(blocks)
     if fewer is blocks:
       return
     blocks = fewer
+
+
+def _less(blocks: list[Block]) -> list[Block]:
+  """Smaller images while they can still be told, and then fewer of them."""
+  side = max(blocks[0].image.shape[1:3])
+  if side > _SMALLEST:
+    return _shrunk(blocks, max(_SMALLEST, round(0.75 * side)))
+  return _halved(blocks)
+
+
+def _shrunk(blocks: list[Block], side: int) -> list[Block]:
+  return [
+    Block(
+      b.name,
+      pictures.shrunk(b.image, side),
+      None if b.start is None else pictures.shrunk(b.start, side),
+    )
+    for b in blocks
+  ]
 
 
 def _enlargement(blocks: list[Block]) -> int:

@@ -250,7 +250,9 @@ def _told(report: Report) -> str:
   steps = formats.count(report.result.get('steps'))
   if not len(report.metrics):
     return 'Nothing was optimised step by step.'
-  return f'{steps} outer steps.' if steps else ''
+  if steps is None:
+    return ''
+  return f'{steps} outer step{"s" * (steps != "1")}.'
 
 
 def _cost(report: Report) -> Markup:
