@@ -142,6 +142,7 @@ def summary(outcome: dd_jax.Outcome) -> str:
   ]
   if 'pixels' in result:  # not in that of an earlier version
     lines.append(sentence(result['pixels']))
+  lines += [f'warning: {w}' for w in result.get('warnings', ())]
   return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
 
 

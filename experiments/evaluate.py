@@ -20,6 +20,7 @@ from dd_jax.run import (
   loading,
   pipeline,
   recipe,
+  record,
   registries,
   settings,
 )
@@ -78,8 +79,10 @@ def evaluate(fields: dict[str, str]) -> None:
       print(f'note: {note}')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
-  found = interruptible(lambda: pipeline.score(scorer, held.data))
+  found = interruptible(lambda: record.score(scorer, held.data))
   print(command_line.table(found))
+  for warning in found['warnings']:
+    print(f'warning: {warning}')
   if _OUTPUT.value:
     write_json(_OUTPUT.value, found)
     print(f'written: {_OUTPUT.value}')

@@ -101,7 +101,8 @@ def _read(name: str, ask: _Ask) -> Raw:
   if os.path.exists(name):
     raise UserError(
       f'{name} is {kind(name)}, and neither an image folder nor one of '
-      f'{", ".join(FORMATS)}; save its arrays by np.savez(FILE, x_train=..., y_train=...)'
+      f'{", ".join(FORMATS)}; save its arrays by '
+      'np.savez(FILE, x_train=..., y_train=...)'
     )
   return _prepared(name, ask)
 

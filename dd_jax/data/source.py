@@ -58,6 +58,14 @@ class Source(Protocol):
     ...
 
 
+def classes(source: Source) -> jax.Array:
+  """The class of every example, in order: int32 `[n]`."""
+  held, numbers = source.class_count > 0, jnp.arange(source.num_classes)
+  rows = jnp.where(held[:, None], source.class_table, len(source))
+  found = jnp.zeros(len(source), jnp.int32)
+  return found.at[rows].set(numbers[:, None], mode='drop')
+
+
 def class_table(label: np.ndarray, num_classes: int) -> tuple[np.ndarray, ...]:
   """Lists the members of each class: `(table [k, m], count [k])`, int32."""
   members = [np.flatnonzero(label == c) for c in range(num_classes)]

@@ -7,7 +7,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.data.source import HostSource, ResidentSource, Source
+from dd_jax.data.source import ResidentSource, Source
+from dd_jax.evaluation.tester import (
+  Tester,
+  source_accuracy,
+  source_predictions,
+)
 from dd_jax.networks import Network
 from dd_jax.platform import Platform
 from dd_jax.training import (
@@ -22,8 +27,16 @@ from dd_jax.training import (
 )
 from dd_jax.types import Augment, DistilledData, Key, LabeledData, PyTree
 
-_CHUNK = 32
-_HOST_CHUNK = 1024
+__all__ = [
+  'Recipe',
+  'Support',
+  'learner_test',
+  'source_accuracy',
+  'source_predictions',
+  'test_each',
+  'test_trained',
+  'trained',
+]
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
@@ -73,9 +86,7 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   return train(step, model, batches, num_steps).variables
 
 
-def learner_test(
-  recipe: Recipe,
-) -> Callable[[Key, Support, Source], jax.Array]:
+def learner_test(recipe: Recipe) -> Tester:
   """A test of fresh learners, compiled once for each shape.
 
   Returns:
@@ -92,7 +103,7 @@ def learner_test(
 def test_trained(
   recipe: Recipe,
   predictor: Callable[[PyTree, Any], Callable[[jax.Array], jax.Array]],
-) -> Callable[[Key, Support, Source], jax.Array]:
+) -> Tester:
   """As `learner_test`, for any way to predict with a trained learner.
 
   Args:
@@ -101,7 +112,8 @@ def test_trained(
   """
 
   def one(key: Key, data: Support, test: Source) -> jax.Array:
-    return source_accuracy(predictor(trained(recipe, key, data), data), test)
+    predict = predictor(trained(recipe, key, data), data)
+    return source_predictions(predict, test)
 
   return test_each(one, recipe.network.runs_on, recipe.mesh)
 
@@ -110,16 +122,16 @@ def test_each(
   one: Callable[[Key, Any, Source], jax.Array],
   platform: Platform,
   mesh: jax.sharding.Mesh | None,
-) -> Callable[[Key, Any, Source], jax.Array]:
+) -> Tester:
   """Tests a learner for each key, compiled once for each shape.
 
   Args:
-    one: `(key, data, test) -> accuracy in [0, 1]`, a scalar.
+    one: `(key, data, test) -> classes [n]`, as `source_predictions` gives them.
     platform: what it runs on.
     mesh: whose `data` axis learners are split over, or None.
 
   Returns:
-    `(keys [m], data, test) -> accuracies [m]`.
+    `(keys [m], data, test) -> accuracies [m]`; its `predict` gives the classes.
   """
 
   @jax.jit
@@ -132,31 +144,4 @@ def test_each(
       return on_device(keys, data, test)
     return jnp.stack([one(k, data, test) for k in keys])
 
-  return run
-
-
-def source_accuracy(
-  predict: Callable[[jax.Array], jax.Array], source: Source
-) -> jax.Array:
-  """Share of `source`'s examples that `predict` gets right, a scalar.
-
-  A resident source is read in chunks inside compiled code, a host source in
-  larger ones outside it.
-
-  Args:
-    predict: `(image [n, h, w, c]) -> [n, k]`.
-    source: real examples.
-  """
-  size = len(source)
-
-  def hits(indices: jax.Array) -> jax.Array:
-    batch = source.take(jnp.minimum(indices, size - 1))
-    right = predict(batch.image).argmax(-1) == batch.label.argmax(-1)
-    return jnp.sum(right & (indices < size))
-
-  if isinstance(source, HostSource):
-    starts = range(0, size, _HOST_CHUNK)
-    total = sum(hits(jnp.arange(i, i + _HOST_CHUNK)) for i in starts)
-    return jnp.asarray(total) / size
-  indices = jnp.arange(-(-size // _CHUNK) * _CHUNK).reshape(-1, _CHUNK)
-  return jnp.sum(jax.lax.map(hits, indices)) / size
+  return Tester(run)

@@ -1,12 +1,11 @@
 """Learners that follow a learned sequence of steps, as `methods.dd` makes."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
 from dd_jax.data.source import Source
-from dd_jax.evaluation.learners import source_accuracy, test_each
+from dd_jax.evaluation.learners import test_each
+from dd_jax.evaluation.tester import Tester, source_predictions
 from dd_jax.methods.dd import initial_variables, train_in_order
 from dd_jax.networks import Network
 from dd_jax.types import DistilledData, Key, LabeledData
@@ -14,9 +13,7 @@ from dd_jax.types import DistilledData, Key, LabeledData
 _PLAIN_EPOCHS, _PLAIN_STEP_SIZE = 30, 0.02  # for sets that have learned none
 
 
-def ordered_test(
-  network: Network, mesh: jax.sharding.Mesh | None
-) -> Callable[[Key, DistilledData, Source], jax.Array]:
+def ordered_test(network: Network, mesh: jax.sharding.Mesh | None) -> Tester:
   """A test of learners that take the set's own steps, from its own start.
 
   Returns:
@@ -31,7 +28,7 @@ def ordered_test(
     variables = initial_variables(network, key, data.init_seed)
     support = LabeledData(data.image, data.label)
     model = train_in_order(network, variables, support, sizes)
-    return source_accuracy(
+    return source_predictions(
       lambda image: network.apply(model.variables, image)[0].logits, test
     )
 

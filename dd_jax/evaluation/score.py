@@ -3,9 +3,12 @@
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
-from dd_jax.data.source import Source
+from dd_jax.data.source import Source, classes
+from dd_jax.evaluation import tally
 from dd_jax.evaluation.protocols import Protocol
+from dd_jax.evaluation.tester import Tester, accuracies
 from dd_jax.types import DistilledData, Key
 
 
@@ -17,12 +20,21 @@ class Score(NamedTuple):
     mean: over learners.
     std: sample standard deviation; None for a single or exact value.
     values: one for each learner.
+    runs: what they are: '5 learners', '5 draws, a learner each', 'exact'.
+    balanced: mean over the classes of the accuracy on each, in percent; None
+      where the protocol tells accuracies alone, as is `counts`.
+    undecided: answers that were not finite, of all learners; they are wrong.
+    counts: `[k][k + 1]`, see `tally.confusion`; None for a baseline.
   """
 
   protocol: str
   mean: float
   std: float | None
   values: tuple[float, ...]
+  runs: str = ''
+  balanced: float | None = None
+  undecided: int = 0
+  counts: tally.Counts | None = None
 
 
 def evaluate(
@@ -35,9 +47,26 @@ def evaluate(
 ) -> Score:
   """Scores `data` on `test` with fresh learners, all together."""
   count = 1 if protocol.exact else num_learners
-  accuracies = protocol.score(jax.random.split(key, count), data, test)
-  values = tuple(round(100 * float(a), 4) for a in accuracies)
-  return summary(protocol.name, values)
+  keys = jax.random.split(key, count)
+  runs = 'exact' if protocol.exact else several(count, 'learner')
+  if not isinstance(protocol.score, Tester):
+    found = _percent(protocol.name, protocol.score(keys, data, test))
+    return found._replace(runs=runs)
+  predicted = protocol.score.predict(keys, data, test)
+  counts = tally.confusion(
+    np.asarray(predicted), np.asarray(classes(test)), test.num_classes
+  )
+  found = _percent(protocol.name, accuracies(predicted, test))
+  return found._replace(
+    runs=runs,
+    balanced=round(tally.balanced(counts), 4),
+    undecided=tally.undecided(counts),
+    counts=counts,
+  )
+
+
+def _percent(name: str, shares: jax.Array) -> Score:
+  return summary(name, tuple(round(100 * float(a), 4) for a in shares))
 
 
 def summary(name: str, values: tuple[float, ...]) -> Score:
@@ -47,3 +76,20 @@ def summary(name: str, values: tuple[float, ...]) -> Score:
     return Score(name, round(mean, 4), None, values)
   square = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
   return Score(name, round(mean, 4), round(square**0.5, 4), values)
+
+
+def of_draws(scores: list[Score]) -> Score:
+  """The score of several sets drawn alike, from the score of each."""
+  first = scores[0]
+  each = '' if first.runs == 'exact' else ', a learner each'
+  parts = [s.balanced for s in scores if s.balanced is not None]
+  return summary(first.protocol, tuple(s.mean for s in scores))._replace(
+    runs=several(len(scores), 'draw') + each,
+    balanced=round(sum(parts) / len(parts), 4) if parts else None,
+    undecided=sum(s.undecided for s in scores),
+  )
+
+
+def several(count: int, what: str) -> str:
+  """`5 learners`, `1 draw`."""
+  return f'{count} {what}' + 's' * (count != 1)

@@ -3,8 +3,6 @@
 As KIP trains finite networks on its sets (arXiv 2107.13034).
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -12,10 +10,10 @@ import optax
 from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import (
   Recipe,
-  source_accuracy,
   test_each,
   trained,
 )
+from dd_jax.evaluation.tester import Tester, source_predictions
 from dd_jax.losses import squared_error
 from dd_jax.networks import Network
 from dd_jax.types import Key, LabeledData, PyTree
@@ -78,7 +76,7 @@ def tangent_test(
   network: Network,
   num_steps: int,
   mesh: jax.sharding.Mesh | None = None,
-) -> Callable[[Key, LabeledData, Source], jax.Array]:
+) -> Tester:
   """A test of networks trained at their largest stable step size.
 
   SGD with momentum 0.9, weight decay 1e-3 and a cosine down to 0; batches of
@@ -125,7 +123,7 @@ def tangent_test(
       _SHARE * largest,
     )
     variables = trained(recipe(rate, num_steps), key, data)
-    return source_accuracy(
+    return source_predictions(
       lambda x: network.apply(variables, x)[0].logits, test
     )
 

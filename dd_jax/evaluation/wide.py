@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from dd_jax.data.source import Source
-from dd_jax.evaluation.learners import source_accuracy, test_each
+from dd_jax.evaluation.learners import test_each
+from dd_jax.evaluation.tester import Tester, source_predictions
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.methods.rfad import B_STD, W_STD, random_kernel
 from dd_jax.networks import Network, Outputs
@@ -22,7 +23,7 @@ def random_feature_test(
   count: int,
   ridge: Ridge,
   mesh: jax.sharding.Mesh | None = None,
-) -> Callable[[Key, LabeledData, Source], jax.Array]:
+) -> Tester:
   """Ridge regression with the kernel that random networks estimate.
 
   Networks are made anew from their keys wherever they are needed, so that any
@@ -58,7 +59,7 @@ def random_feature_test(
       zero = jnp.zeros((image.shape[0], data.label.shape[1]), image.dtype)
       return jax.lax.scan(add, zero, (keys, weights))[0]
 
-    return source_accuracy(predict, test)
+    return source_predictions(predict, test)
 
   return test_each(one, network.runs_on, mesh)
 

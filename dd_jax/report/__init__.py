@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from dd_jax.files import write_atomically
-from dd_jax.report import curves, page, pictures
+from dd_jax.report import curves, labels, page, pictures
 from dd_jax.report.gallery import Images
+from dd_jax.report.labels import matrix as label_matrix
 from dd_jax.report.page import Report, render
-from dd_jax.report.pictures import grid, label_matrix, side_by_side, write_png
+from dd_jax.report.pictures import grid, side_by_side, write_png
 
 __all__ = [
   'Images',
@@ -63,9 +64,7 @@ def write_report(
   svg = curves.standalone(page.curve_charts(report))
   files = {
     'distilled.png': pictures.encode(drawn, 'exact'),
-    'labels.png': pictures.encode(
-      pictures.label_picture(report.label, names), 'exact'
-    ),
+    'labels.png': pictures.encode(labels.picture(report.label, names), 'exact'),
     'curves.svg': svg.encode(),
     'report.html': render(report).encode(),
   }

@@ -1,16 +1,18 @@
 """Learning curves as SVG, drawn by hand: small, sharp, light and dark."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dd_jax.report import formats
+from dd_jax.report import axes, formats
+from dd_jax.report.axes import Axis
 from dd_jax.report.markup import Markup, element, join
 
 _WIDTH, _HEIGHT = 480, 270
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 40, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 48, 40
+_LETTER = 8.5  # width of one in a label, in the widest of the fonts
 _BUCKETS = 180
 _MARKED = 60  # points, up to which each gets a dot
 _LOG_FROM = 20.0  # ratio of the ends, from which the axis is logarithmic
@@ -54,27 +56,26 @@ class Curve(NamedTuple):
   high: np.ndarray
 
 
-class Axis(NamedTuple):
-  """Where values lie on a side of a chart, and which of them get a label.
+class Frame(NamedTuple):
+  """Where a chart's values are drawn.
 
   Attributes:
-    low: value at the start.
-    high: value at the end.
-    log: whether distances are ratios.
-    ticks: values to label.
+    x: the steps.
+    y: the values.
+    left: pixels beside the picture, for the labels of `y`.
   """
 
-  low: float
-  high: float
-  log: bool
-  ticks: tuple[float, ...]
+  x: Axis
+  y: Axis
+  left: float
 
-  def place(self, value: np.ndarray | float) -> np.ndarray:
-    """Returns 0 at the start of the axis and 1 at its end."""
-    if not self.log:
-      return (np.asarray(value) - self.low) / (self.high - self.low)
-    ends = math.log10(self.low), math.log10(self.high)
-    return (np.log10(value) - ends[0]) / (ends[1] - ends[0])
+  def across(self, step: np.ndarray | float) -> np.ndarray:
+    """Pixels from the left."""
+    return self.left + (_WIDTH - _RIGHT - self.left) * self.x.place(step)
+
+  def down(self, value: np.ndarray | float) -> np.ndarray:
+    """Pixels from the top."""
+    return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * self.y.place(value)
 
 
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -114,29 +115,6 @@ def thin(points: np.ndarray, buckets: int = _BUCKETS) -> Curve:
   )
 
 
-def linear_axis(low: float, high: float) -> Axis:
-  """Returns an axis that covers the two values, with about five round ticks."""
-  if high - low <= 1e-9 * max(abs(low), abs(high), 1e-300):
-    margin = 0.05 * abs(low) or 0.5
-    low, high = low - margin, high + margin
-  raw = (high - low) / 4
-  power = 10.0 ** math.floor(math.log10(raw))
-  gap = power * min((1, 2, 2.5, 5, 10), key=lambda m: abs(m - raw / power))
-  first, last = math.ceil(low / gap - 1e-9), math.floor(high / gap + 1e-9)
-  ticks = tuple(float(f'{i * gap:.12g}') for i in range(first, last + 1))
-  return Axis(low, high, False, ticks)
-
-
-def log_axis(low: float, high: float) -> Axis:
-  """Returns a logarithmic axis over two positive values."""
-  first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-  every = max(1, math.ceil((last - first) / 6))
-  within = (1,) if high / low > 1e3 else (1, 2, 5)
-  marks = [m * 10.0**e for e in range(first, last + 1, every) for m in within]
-  ticks = tuple(m for m in marks if low / 1.001 <= m <= high * 1.001)
-  return Axis(low, high, True, ticks)
-
-
 def loss_chart(metrics: Sequence[Mapping[str, Any]]) -> Markup | None:
   """Returns the loss over the outer steps, or None where there is none.
 
@@ -152,7 +130,12 @@ def loss_chart(metrics: Sequence[Mapping[str, Any]]) -> Markup | None:
     return None
   low, high = np.nanmin(curve.low), np.nanmax(curve.high)
   spans = low > 0 and high > _LOG_FROM * low
-  y = log_axis(low, high) if spans else _padded(low, high)
+  bounds = (0.0 if low >= 0 else -math.inf, math.inf)
+  y = (
+    axes.logarithmic(low, high)
+    if spans
+    else axes.padded(low, high, within=bounds)
+  )
   name = 'Loss, log scale' if spans else 'Loss'
   return _chart(name, curve, y, None)
 
@@ -170,7 +153,7 @@ def validation_chart(
   if not np.isfinite(curve.value).any():
     return None
   low, high = np.nanmin(curve.low), np.nanmax(curve.high)
-  y = _padded(low, high, 1.0)
+  y = axes.padded(low, high, least=1.0, within=(0.0, 100.0))
   return _chart('Validation accuracy, %', curve, y, selected)
 
 
@@ -197,13 +180,10 @@ def _number(value: object) -> float:
   return math.nan if found is None else found
 
 
-def _padded(low: float, high: float, least: float = 0.0) -> Axis:
-  margin = max(0.06 * (high - low), least)
-  return linear_axis(float(low) - margin, float(high) + margin)
-
-
 def _chart(name: str, curve: Curve, y: Axis, selected: float | None) -> Markup:
-  x = _steps(curve.step, selected)
+  last = max(float(curve.step.max()), selected or 0.0)
+  widest = max(map(len, axes.labels(y)), default=0)
+  frame = Frame(axes.counts(last), y, max(_LEFT, 14 + _LETTER * widest))
   attributes = {
     'class': 'chart',
     'viewBox': f'0 0 {_WIDTH} {_HEIGHT}',
@@ -215,20 +195,12 @@ def _chart(name: str, curve: Curve, y: Axis, selected: float | None) -> Markup:
   return element(
     'svg',
     attributes,
-    _text(_LEFT, 18, 'start', name, 'name'),
-    *_y_ticks(y),
-    *_x_ticks(x),
-    *_drawn(curve, x, y),
-    *_chosen(curve, selected, x, y),
+    _text(frame.left, 18, 'start', name, 'name'),
+    *_y_ticks(frame),
+    *_x_ticks(frame),
+    *_drawn(curve, frame),
+    *_chosen(curve, selected, frame),
   )
-
-
-def _steps(step: np.ndarray, selected: float | None) -> Axis:
-  low, high = float(step.min()), float(step.max())
-  if selected is not None:
-    low, high = min(low, selected), max(high, selected)
-  # Steps count from 1; an axis that starts at 0 reads better.
-  return linear_axis(0.0 if low < 0.2 * high else low, high)
 
 
 def _told(curve: Curve) -> str:
@@ -236,28 +208,20 @@ def _told(curve: Curve) -> str:
   return f'From {known[0]:.3g} to {known[-1]:.3g}.'
 
 
-def _across(x: Axis) -> Callable[[Any], Any]:
-  return lambda v: _LEFT + (_WIDTH - _LEFT - _RIGHT) * x.place(v)
-
-
-def _down(y: Axis) -> Callable[[Any], Any]:
-  return lambda v: _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * y.place(v)
-
-
-def _y_ticks(y: Axis) -> list[Markup]:
+def _y_ticks(frame: Frame) -> list[Markup]:
   parts = []
-  for tick, name in zip(y.ticks, _told_ticks(y.ticks), strict=True):
-    at = round(float(_down(y)(tick)), 1)
-    parts.append(_line(_LEFT, at, _WIDTH - _RIGHT, at, 'rule'))
-    parts.append(_text(_LEFT - 8, at + 4.5, 'end', name))
+  for tick, name in zip(frame.y.ticks, axes.labels(frame.y), strict=True):
+    at = round(float(frame.down(tick)), 1)
+    parts.append(_line(frame.left, at, _WIDTH - _RIGHT, at, 'rule'))
+    parts.append(_text(frame.left - 8, at + 4.5, 'end', name))
   return parts
 
 
-def _x_ticks(x: Axis) -> list[Markup]:
+def _x_ticks(frame: Frame) -> list[Markup]:
   floor = _HEIGHT - _BOTTOM
-  parts = [_line(_LEFT, floor, _WIDTH - _RIGHT, floor, 'base')]
-  for tick, name in zip(x.ticks, _told_ticks(x.ticks), strict=True):
-    at = round(float(_across(x)(tick)), 1)
+  parts = [_line(frame.left, floor, _WIDTH - _RIGHT, floor, 'base')]
+  for tick, name in zip(frame.x.ticks, axes.labels(frame.x), strict=True):
+    at = round(float(frame.across(tick)), 1)
     # A label at the right end would leave the picture if it were centred.
     anchor = 'end' if at > _WIDTH - 28 else 'middle'
     near = _WIDTH - 4 if anchor == 'end' else at
@@ -267,38 +231,40 @@ def _x_ticks(x: Axis) -> list[Markup]:
   return parts
 
 
-def _drawn(curve: Curve, x: Axis, y: Axis) -> list[Markup]:
+def _drawn(curve: Curve, frame: Frame) -> list[Markup]:
   parts = []
   for run in _runs(curve):
-    across = _across(x)(run.step)
-    line = _path(across, _down(y)(run.value))
+    across = frame.across(run.step)
+    line = _path(across, frame.down(run.value))
     if (run.high > run.low).any():
-      back = _path(across[::-1], _down(y)(run.low)[::-1], 'L')
-      outline = f'{_path(across, _down(y)(run.high))}{back}Z'
+      back = _path(across[::-1], frame.down(run.low)[::-1], 'L')
+      outline = f'{_path(across, frame.down(run.high))}{back}Z'
       parts.append(element('path', {'class': 'band', 'd': outline}))
     parts.append(element('path', {'class': 'curve', 'd': line}))
     if len(run.step) == 1 or len(curve.step) <= _MARKED:
-      parts.append(_dots(across, _down(y)(run.value)))
+      parts.append(_dots(across, frame.down(run.value)))
   return parts
 
 
-def _chosen(
-  curve: Curve, selected: float | None, x: Axis, y: Axis
-) -> list[Markup]:
+def _chosen(curve: Curve, selected: float | None, frame: Frame) -> list[Markup]:
   if selected is None:
     return []
   known = np.isfinite(curve.value)
   step, value = curve.step[known], curve.value[known]
   nearest = value[np.abs(step - selected).argmin()]
-  at, height = float(_across(x)(selected)), float(_down(y)(nearest))
+  at, height = float(frame.across(selected)), float(frame.down(nearest))
   circle = {'class': 'ring', 'cx': f'{at:.1f}', 'cy': f'{height:.1f}', 'r': 5}
   end = at > _WIDTH / 2
   label = f'step {round(selected):,}'
   return [
-    _line(round(at, 1), _TOP - 6, round(at, 1), _HEIGHT - _BOTTOM, 'chosen'),
+    _line(round(at, 1), _TOP - 20, round(at, 1), _HEIGHT - _BOTTOM, 'chosen'),
     element('circle', circle),
     _text(
-      at + (-7 if end else 7), _TOP, 'end' if end else 'start', label, 'mark'
+      at + (-7 if end else 7),
+      _TOP - 10,
+      'end' if end else 'start',
+      label,
+      'mark',
     ),
   ]
 
@@ -339,18 +305,3 @@ def _text(
 ) -> Markup:
   place = {'x': f'{x:.1f}', 'y': f'{y:.1f}', 'text-anchor': anchor}
   return element('text', {'class': kind, **place}, content)
-
-
-def _told_ticks(ticks: tuple[float, ...]) -> list[str]:
-  """Returns the labels of an axis, all in one unit: 0, 5k, 10k."""
-  top = max(map(abs, ticks), default=0.0)
-  if top >= 1e4 and all(tick >= 100 for tick in ticks if tick):
-    unit, letter = (1e6, 'M') if top >= 1e6 else (1e3, 'k')
-    return [f'{t / unit:g}{letter}' if t else '0' for t in ticks]
-  return [_tick(tick) for tick in ticks]
-
-
-def _tick(value: float) -> str:
-  if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
-    return f'{value:.0e}'.replace('e-0', 'e-').replace('e+0', 'e')
-  return f'{value:,.10g}'.replace('-', formats.MINUS)

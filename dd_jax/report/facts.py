@@ -4,7 +4,7 @@ A result is result.json's content, of this version or of an earlier one.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dd_jax.data.shown import sentence
@@ -77,6 +77,32 @@ def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   return f'{formats.signed(own.mean - other.mean)} points'
 
 
+def interval(result: Mapping[str, Any]) -> tuple[str, str] | None:
+  """What another test set of that size might say: its name, and it; or None."""
+  ends = list(mapping(result.get('test_accuracy')).get('interval') or ())
+  count = formats.count(mapping(result.get('test_set')).get('examples'))
+  if len(ends) != 2 or count is None:
+    return None
+  name = f'95 % interval, {count} images'
+  return name, f'{ends[0]:.1f} to {ends[1]:.1f} %'
+
+
+def class_sizes(result: Mapping[str, Any]) -> list[int]:
+  """Test examples of each class that has any; empty where it is not told."""
+  sizes = mapping(result.get('test_set')).get('by_class') or ()
+  return [n for n in sizes if formats.number(n)]
+
+
+def unequal(sizes: Sequence[int]) -> bool:
+  """Whether classes differ in size by more than a tenth."""
+  return bool(sizes) and max(sizes) > 1.1 * min(sizes)
+
+
+def class_name(names: Sequence[str], i: int) -> str:
+  """A class by its number and, where it has another, its name."""
+  return names[i] if names[i] == str(i) else f'{i} {names[i]}'
+
+
 def selection(result: Mapping[str, Any]) -> str:
   """How the returned set was chosen, in words; or ''."""
   rule = result.get('selection')
@@ -92,13 +118,38 @@ def pixels(result: Mapping[str, Any]) -> str:
   return f'{said[0].upper()}{said[1:]}.'
 
 
+def loading(result: Mapping[str, Any]) -> list[str]:
+  """What was done to the data as they were read, a line each."""
+  found, config = provenance(result), mapping(result.get('config'))
+  held, size = mapping(found.get('validation')), config.get('image_size')
+  lines = [str(note) for note in found.get('notes') or ()]
+  if formats.number(size):
+    lines.append(
+      f'scaled: the shorter side to {size} pixels, and the centre cropped'
+    )
+  count = formats.count(held.get('count'))
+  if count:
+    lines.append(
+      f'validation: {count} training images held out, chosen by seed '
+      f'{held.get("seed")}'
+    )
+  return lines
+
+
+def notes(result: Mapping[str, Any]) -> list[str]:
+  """What a reader must know, but for what is listed with the data."""
+  listed = loading(result)
+  given = map(str, result.get('notes') or ())
+  return [note for note in given if note not in listed]
+
+
 def flat(prefix: str, value: object) -> list[tuple[str, object]]:
   """Fields of a nested mapping, by their full names."""
   if not isinstance(value, Mapping) or not value:
     return [(prefix, value)]
   found = []
   for key, inner in value.items():
-    found += flat(f'{prefix}.{key}', inner)
+    found += flat(f'{prefix}.{key}' if prefix else str(key), inner)
   return found
 
 

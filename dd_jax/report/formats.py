@@ -75,7 +75,7 @@ def size(value: object) -> str | None:
 
 
 def duration(value: object) -> str | None:
-  """Returns seconds as 0.42 s, 31 s, 1 min 20 s or 2 h 5 min."""
+  """Returns seconds as 0.42 s, 31 s, 1 min 20 s, 2 h 5 min or 3 d 4 h."""
   seconds = number(value)
   if seconds is None:
     return None
@@ -85,7 +85,10 @@ def duration(value: object) -> str | None:
   if minutes < 60:
     return f'{minutes} min {rest} s'
   hours, minutes = divmod(round(seconds / 60), 60)
-  return f'{hours:,} h {minutes} min'
+  if hours < 24:
+    return f'{hours} h {minutes} min'
+  days, hours = divmod(round(seconds / 3600), 24)
+  return f'{days:,} d {hours} h'
 
 
 def ratio(value: float) -> str:

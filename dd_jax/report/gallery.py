@@ -1,19 +1,21 @@
 """Distilled images beside what they started from, small enough to embed."""
 
-import base64
 import math
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from dd_jax.report import formats, pictures
+from dd_jax.report import pictures
 from dd_jax.report.markup import Markup, element, join
 
 _BYTES = 600_000  # of encoded images on either side of the comparison
 _PIXELS = 1_500_000  # up to which images are enlarged
+_THUMBNAIL = 112  # pixels of the longer side of an image, at most
+_SMALLEST = 32  # to which images are scaled down before any is left out
+_SHOWN = 96  # and as wide it is shown
+_FRAMED = 10  # rows or cards, beyond which a phone shows a part of them
 _ORDER = ' Distilled above, what it started from below.'
-_CELLS = 120_000  # entries of an embedded label matrix
 
 
 class Encoding(NamedTuple):
@@ -53,11 +55,11 @@ class Block(NamedTuple):
 def figure(images: Images) -> Markup:
   """Returns the gallery: a row for each class, or a card if it has one image.
 
-  Sets too large to embed exactly are compressed; beyond that, each class shows
+  Images are scaled down to what is shown of them. Sets too large to embed
+  exactly are compressed, and scaled down further; beyond that, each class shows
   its first images only. The caption says so.
   """
   blocks, encoding = _fit(_blocks(images))
-  shown = sum(len(block.image) for block in blocks)
   cards = len(blocks) > 1 and len(blocks[0].image) == 1
   parts = [_block(block, encoding, cards) for block in blocks]
   heads = [] if cards else [_heads(images.start is not None)]
@@ -76,28 +78,13 @@ def figure(images: Images) -> Markup:
     *heads,
     *parts,
   )
-  return join(box, _caption(images, shown, encoding, cards))
+  return join(box, _caption(images, blocks, encoding, cards))
 
 
-def label_figure(label: np.ndarray, class_names: tuple[str, ...]) -> Markup:
-  """Returns the label matrix with its names and colour scale.
-
-  Args:
-    label: `[n, k]`.
-    class_names: k names, in label order.
-  """
-  shown = _thinned(label)
-  height = max(2.0, min(22.0, 560 / shown.shape[1]))
-  matrix = _matrix_image(shown, height, label.shape)
-  names = _matrix_names(class_names, height)
-  box = element('div', {'class': 'matrix'}, names, matrix)
-  return join(box, _scale(label))
-
-
-def data_uri(content: bytes) -> str:
-  """Returns an encoded picture as a URI that holds it."""
-  kind = 'png' if content.startswith(b'\x89PNG') else 'webp'
-  return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
+def lead(images: Images) -> str:
+  """Says that the gallery goes on where it may not all be seen; or ''."""
+  rows = len(_blocks(images))
+  return f'{rows:,} classes: the frame scrolls.' if rows > _FRAMED else ''
 
 
 def _blocks(images: Images) -> list[Block]:
@@ -127,17 +114,38 @@ def _fit(blocks: list[Block]) -> tuple[list[Block], Encoding]:
 
 
 def _attempts(blocks: list[Block]) -> Iterator[tuple[list[Block], Encoding]]:
-  while _pixels(blocks) > 8_000_000 and _halved(blocks) is not blocks:
-    blocks = _halved(blocks)
+  """Ways to show the blocks, each of fewer bytes than the one before."""
+  blocks = _shrunk(blocks, _THUMBNAIL)
+  while _pixels(blocks) > 8_000_000 and _less(blocks) is not blocks:
+    blocks = _less(blocks)
   if _pixels(blocks) <= 1_000_000:
     yield blocks, Encoding('exact', _enlargement(blocks))
   while True:
     yield blocks, Encoding(85, 1)
     yield blocks, Encoding(60, 1)
-    fewer = _halved(blocks)
+    fewer = _less(blocks)
     if fewer is blocks:
       return
     blocks = fewer
+
+
+def _less(blocks: list[Block]) -> list[Block]:
+  """Smaller images while they can still be told, and then fewer of them."""
+  side = max(blocks[0].image.shape[1:3])
+  if side > _SMALLEST:
+    return _shrunk(blocks, max(_SMALLEST, round(0.75 * side)))
+  return _halved(blocks)
+
+
+def _shrunk(blocks: list[Block], side: int) -> list[Block]:
+  return [
+    Block(
+      b.name,
+      pictures.shrunk(b.image, side),
+      None if b.start is None else pictures.shrunk(b.start, side),
+    )
+    for b in blocks
+  ]
 
 
 def _enlargement(blocks: list[Block]) -> int:
@@ -180,14 +188,14 @@ def _block(block: Block, encoding: Encoding, card: bool) -> Markup:
   many = len(block.image)
   columns = pictures.class_columns(many)
   # As wide as looks good, and never wider than the space there is.
-  each, most = (46, 480) if block.start is not None else (72, 860)
-  width = 96 if card else min(columns * each, most)
+  most = 480 if block.start is not None else 860
+  width = _SHOWN if card else min(columns * _SHOWN, most)
   sides = [('distilled', block.image), ('starting', block.start)]
   drawn = [
     element(
       'img',
       {
-        'src': data_uri(_encoded(side, encoding)),
+        'src': pictures.data_uri(_encoded(side, encoding)),
         'alt': f'{many} {name} image{"s" * (many > 1)}: {block.name}',
         'style': f'width:{width}px',
       },
@@ -210,90 +218,32 @@ def _heads(start: bool) -> Markup:
 
 
 def _caption(
-  images: Images, shown: int, encoding: Encoding, cards: bool
+  images: Images, blocks: list[Block], encoding: Encoding, cards: bool
 ) -> Markup:
   n, h, w, c = images.image.shape
   colours = 'grey' if c == 1 else 'colour'
   parts = [f'{n:,} distilled images of {h} by {w} pixels, {colours}.']
   if cards and images.start is not None:
     parts.append('Left: distilled. Right: what it started from.')
-  if shown < n:
-    parts.append(f'The first {shown:,} are shown.')
-  if encoding.quality != 'exact':
-    parts.append('Compressed for this page.')
-  if shown < n or encoding.quality != 'exact':
-    parts.append('All of them, exactly, are in distilled.png.')
+  parts += _reduced(images, blocks, encoding)
   order = '' if cards or images.start is None else _ORDER
   narrow = element('span', {'class': 'narrow'}, order)
   return element('p', {'class': 'caption'}, ' '.join(parts), narrow)
 
 
-def _thinned(label: np.ndarray) -> np.ndarray:
-  n, k = label.shape
-  every = math.ceil(n / min(n, 1000, max(1, _CELLS // k)))
-  return label[::every]
-
-
-def _matrix_image(
-  shown: np.ndarray, height: float, shape: tuple[int, ...]
-) -> Markup:
-  # A browser shrinks wide matrices smoothly; their rows must stay sharp.
-  wide = len(shown) > 400
-  cell = (math.ceil(height) if wide else 1, 1)
-  light, dark = (
-    data_uri(
-      pictures.encode(pictures.label_matrix(shown, cell=cell, dark=on), 'exact')
-    )
-    for on in (False, True)
-  )
-  smooth = ' smooth' if wide else ''
-  picture = element(
-    'picture',
-    {},
-    element(
-      'source', {'srcset': dark, 'media': '(prefers-color-scheme: dark)'}
-    ),
-    element(
-      'img',
-      {
-        'src': light,
-        'alt': f'Labels of {shape[0]} images over {shape[1]} classes',
-        'class': f'pixels{smooth}',
-        'style': f'height:{height * shown.shape[1]:.0f}px',
-      },
-    ),
-  )
-  note = 'images, class by class →'
-  if len(shown) < shape[0]:
-    note = f'every {math.ceil(shape[0] / len(shown))}th image →'
-  return element('div', {}, picture, element('p', {'class': 'axis'}, note))
-
-
-def _matrix_names(class_names: tuple[str, ...], height: float) -> Markup:
-  if height < 14:
-    ends = (class_names[0], f'{len(class_names):,} classes', class_names[-1])
-    names = [element('li', {}, name) for name in ends]
-    return element('ol', {'class': 'ends'}, *names)
-  style = {'style': f'height:{height:.0f}px;line-height:{height:.0f}px'}
-  return element('ol', {}, *(element('li', style, n) for n in class_names))
-
-
-def _scale(label: np.ndarray) -> Markup:
-  limit = pictures.label_scale(label)
-  names = (f'{formats.MINUS}{limit:.3g}', '0', f'{limit:.3g}')
-  bars = [
-    element(
-      'span', {'class': f'bar {mode}', 'style': _gradient(mode == 'dark')}
-    )
-    for mode in ('light', 'dark')
-  ]
-  marks = element(
-    'span', {'class': 'marks'}, *(element('span', {}, name) for name in names)
-  )
-  return element('div', {'class': 'scale'}, *bars, marks)
-
-
-def _gradient(dark: bool) -> str:
-  stops = pictures.diverging(np.linspace(-1, 1, 13), dark=dark)
-  colours = ','.join('#' + bytes(stop).hex() for stop in stops)
-  return f'background:linear-gradient(to right,{colours})'
+def _reduced(
+  images: Images, blocks: list[Block], encoding: Encoding
+) -> list[str]:
+  """What this page shows less of than there is."""
+  shown = sum(len(block.image) for block in blocks)
+  h, w = blocks[0].image.shape[1:3]
+  parts = []
+  if shown < len(images.image):
+    parts.append(f'The first {shown:,} are shown.')
+  if (h, w) != images.image.shape[1:3]:
+    parts.append(f'Scaled to {h} by {w} for this page.')
+  if encoding.quality != 'exact':
+    parts.append('Compressed for this page.')
+  if parts:
+    parts.append('All of them, exactly, are in distilled.png.')
+  return parts

@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dd_jax.report import curves, facts, formats, gallery, scores
+from dd_jax.report import (
+  by_class,
+  cost,
+  curves,
+  facts,
+  formats,
+  gallery,
+  labels,
+  scores,
+)
 from dd_jax.report.markup import Markup, definitions, element, join
 from dd_jax.report.style import SHEET
 
@@ -41,17 +50,19 @@ def render(report: Report) -> str:
     'main',
     {},
     _header(report),
+    _warnings(report.result),
     _notes(report.result),
     _scores(report.result),
+    _by_class(report),
     _section(
       'Distilled images',
-      facts.pixels(report.result),
+      f'{facts.pixels(report.result)} {gallery.lead(report.images)}'.strip(),
       gallery.figure(report.images),
     ),
     _labels(report),
     _section('Learning curves', _told(report), charts(report)),
     _cost(report),
-    _data(report.result),
+    _data(report),
     _reproduce(report.result),
   )
   head = element(
@@ -150,6 +161,7 @@ def _facts(report: Report) -> Markup:
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
+      facts.interval(result) or ('', None),
       ('Stored', formats.size(result.get('stored_bytes'))),
       (
         'Decoded images',
@@ -172,8 +184,17 @@ def _compression(report: Report) -> str | None:
   return formats.ratio(train * pixels / stored)
 
 
+def _warnings(result: Mapping[str, Any]) -> Markup:
+  lines = map(str, result.get('warnings') or ())
+  items = [element('li', {}, line[:1].upper() + line[1:]) for line in lines]
+  if not items:
+    return Markup('')
+  kind = {'class': 'notes warnings', 'role': 'alert'}
+  return _section('Warnings', '', element('ul', kind, *items))
+
+
 def _notes(result: Mapping[str, Any]) -> Markup:
-  notes = result.get('notes') or ()
+  notes = facts.notes(result)
   if not notes:
     return Markup('')
   items = [element('li', {}, note) for note in notes]
@@ -189,8 +210,15 @@ def _scores(result: Mapping[str, Any]) -> Markup:
     for key, entry in facts.comparable(result).items()
   ]
   rows = [score for score in found if score is not None]
+  if not facts.unequal(facts.class_sizes(result)):
+    rows = [score._replace(balanced=None) for score in rows]
   shown = scores.comparison(rows, protocol) if rows else Markup('')
   return _section('Scores', facts.selection(result), shown, _others(result))
+
+
+def _by_class(report: Report) -> Markup:
+  found = by_class.table(report.result, report.images.class_names)
+  return _section('By class', by_class.lead(report.result), found)
 
 
 def _others(result: Mapping[str, Any]) -> Markup:
@@ -209,7 +237,7 @@ def _labels(report: Report) -> Markup:
     else 'What each image says about every class. Blue is against, orange for.'
   )
   names = report.images.class_names
-  return _section('Labels', lead, gallery.label_figure(report.label, names))
+  return _section('Labels', lead, labels.figure(report.label, names))
 
 
 def _fixed(label: np.ndarray) -> bool:
@@ -222,28 +250,15 @@ def _told(report: Report) -> str:
   steps = formats.count(report.result.get('steps'))
   if not len(report.metrics):
     return 'Nothing was optimised step by step.'
-  return f'{steps} outer steps.' if steps else ''
+  if steps is None:
+    return ''
+  return f'{steps} outer step{"s" * (steps != "1")}.'
 
 
 def _cost(report: Report) -> Markup:
-  result = report.result
-  budget = definitions(
-    [
-      ('Stored numbers', formats.count(result.get('stored_floats'))),
-      ('Stored bytes', formats.size(result.get('stored_bytes'))),
-      ('As plain images', facts.plain_images(result)),
-      ('Decoded images', formats.count(result.get('decoded_images'))),
-      ('Compression', _compression(report)),
-    ]
-  )
-  note = (
-    'Compression: values in the training images for each stored number.'
-    if _compression(report)
-    else ''
-  )
   parts = [
-    _part('Budget', budget, element('p', {'class': 'caption'}, note)),
-    _part('Time and memory', _time_bar(result), _time(result)),
+    _part('Budget', cost.budget(report.result, _compression(report))),
+    _part('Time and memory', cost.time(report.result)),
   ]
   return _section('Cost', '', element('div', {'class': 'split'}, *parts))
 
@@ -252,38 +267,15 @@ def _part(title: str, *content: Markup) -> Markup:
   return element('div', {}, element('h3', {}, title), *content)
 
 
-def _time(result: Mapping[str, Any]) -> Markup:
-  spent = facts.mapping(result.get('seconds'))
-  rows: list[tuple[object, object]] = [
-    (join(_swatch(name), name.capitalize()), formats.duration(value))
-    for name, value in spent.items()
-  ]
-  peak = formats.size(result.get('peak_memory_bytes'))
-  return definitions([*rows, ('Peak memory', peak)])
-
-
-def _time_bar(result: Mapping[str, Any]) -> Markup:
-  spent = facts.mapping(result.get('seconds')).items()
-  known = [(name, formats.number(value)) for name, value in spent]
-  parts = [
-    element('span', {'class': name, 'style': f'flex:{value:.4f}'})
-    for name, value in known
-    if value
-  ]
-  return element('div', {'class': 'stack', 'aria-hidden': 'true'}, *parts)
-
-
-def _swatch(name: str) -> Markup:
-  return element('i', {'class': f'swatch {name}'})
-
-
-def _data(result: Mapping[str, Any]) -> Markup:
+def _data(report: Report) -> Markup:
+  result = report.result
   found = facts.provenance(result)
-  counts = found.get('counts')
-  splits = facts.mapping(counts).items()
+  splits = facts.mapping(found.get('counts')).items()
+  h, w, c = report.images.image.shape[1:]
   rows: list[tuple[str, object]] = [
     ('Name', found.get('name', facts.dataset(result))),
     *((f'{str(k).capitalize()} images', formats.count(v)) for k, v in splits),
+    ('Image', f'{h} x {w}, {"grey" if c == 1 else "colour"}'),
     ('SHA-256', _hash(found.get('sha256'))),
   ]
   given = result.get('preprocessing')
@@ -292,7 +284,10 @@ def _data(result: Mapping[str, Any]) -> Markup:
     if isinstance(given, Mapping)
     else [('Recipe', given)]
   )
+  done = [element('li', {}, line) for line in facts.loading(result)]
   parts = [_part('Real data', definitions(rows))]
+  if done:
+    parts.append(_part('Loading', element('ul', {'class': 'done'}, *done)))
   if steps:
     parts.append(_part('Preprocessing', steps))
   return _section('Data', '', element('div', {'class': 'split'}, *parts))
@@ -307,17 +302,29 @@ def _reproduce(result: Mapping[str, Any]) -> Markup:
     'Reproduce',
     'One click selects the whole command.' if command else '',
     element('pre', {}, _words(command)) if command else Markup(''),
-    _config(result.get('config')),
+    _config(result),
     _folded('Seed and versions', '', definitions(rows)),
   )
 
 
-def _config(config: object) -> Markup:
-  flat = facts.flat('config', config) if isinstance(config, Mapping) else []
-  rows: list[tuple[str, object]] = [(k, _code(facts.text(v))) for k, v in flat]
+def _config(result: Mapping[str, Any]) -> Markup:
+  config, ruled = result.get('config'), facts.mapping(result.get('resolved'))
+  flat = facts.flat('', config) if isinstance(config, Mapping) else []
+  rows: list[tuple[str, object]] = [
+    (f'config.{name}', _code(_stands_for(value, ruled.get(name))))
+    for name, value in flat
+  ]
   example = element('code', {}, '--config.FIELD=VALUE')
   hint = join(' · set one by ', example)
   return _folded('Resolved config', hint, definitions(rows))
+
+
+def _stands_for(value: object, ruled: object) -> str:
+  """A field's value; where a rule decides it, what that came to."""
+  given = facts.text(value)
+  if ruled is None:
+    return given
+  return f'{facts.text(ruled)} (given: {given or chr(39) * 2})'
 
 
 def _folded(title: str, hint: object, content: Markup) -> Markup:

@@ -1,7 +1,9 @@
-"""Images and label matrices as plain uint8 pictures. NumPy and Pillow only."""
+"""Images as plain uint8 pictures. NumPy and Pillow only."""
 
+import base64
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,25 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dd_jax.files import write_atomically
 
-# OKLab to linear sRGB, by way of cone responses (B. Ottosson, 2020).
-_LAB_TO_LMS = np.array(
-  [
-    [1.0, 0.3963377774, 0.2158037573],
-    [1.0, -0.1055613458, -0.0638541728],
-    [1.0, -0.0894841775, -1.2914855480],
-  ]
-)
-_LMS_TO_RGB = np.array(
-  [
-    [4.0767416621, -3.3077115913, 0.2309699292],
-    [-1.2684380046, 2.6097574011, -0.3413193965],
-    [-0.0041960863, -0.7034186147, 1.7076147010],
-  ]
-)
-# Hue (degrees) and chroma of the two ends: blue below zero, orange above.
-# The pair stays apart under the common colour-vision deficiencies.
-_BELOW, _ABOVE = (255.0, 0.135), (48.0, 0.135)
 _ROW_LIMIT = 20
+_ROW_WIDTH = 1200  # pixels of a row of images, where one alone is not wider
 
 
 def grid(
@@ -52,7 +37,7 @@ def grid(
   Returns:
     uint8 `[H, W, 3]`.
   """
-  tiles = _enlarge(_as_rgb(images), scale)
+  tiles = enlarge(_as_rgb(images), scale)
   n, h, w, _ = tiles.shape
   columns = max(1, min(columns, n))
   rows = max(1, math.ceil(n / columns))
@@ -79,15 +64,15 @@ def transparent_grid(
   return np.concatenate([picture, alpha[..., :1]], axis=-1)
 
 
-def class_columns(per_class: int) -> int:
-  """Returns how many images of a class share a row: all, up to 20.
+def class_columns(per_class: int, limit: int = _ROW_LIMIT) -> int:
+  """Returns how many images of a class share a row: all, up to the limit.
 
-  Larger classes get rows of 10 to 20, full ones where that is possible.
+  Larger classes get rows of half that or more, full ones where possible.
   """
-  if per_class <= _ROW_LIMIT:
+  if per_class <= limit:
     return max(1, per_class)
-  full = [c for c in range(10, _ROW_LIMIT + 1) if per_class % c == 0]
-  return max(full, default=_ROW_LIMIT)
+  halves = range(max(1, limit // 2), limit + 1)
+  return max([c for c in halves if per_class % c == 0], default=limit)
 
 
 def images_per_class(n: int, classes: int) -> int | None:
@@ -106,7 +91,8 @@ def class_grid(
   """Lays a class-major set out so that every class starts a row.
 
   With one image per class, and where classes cannot be told apart, the images
-  just follow each other, ten to a row.
+  just follow each other, ten to a row, or twenty of many. Rows are at most
+  1,200 pixels wide, where a single image is not wider.
 
   Args:
     images: uint8 `[n, h, w, c]`, class-major.
@@ -120,10 +106,8 @@ def class_grid(
   """
   n, *shape = images.shape
   each = images_per_class(n, classes)
-  if each is None or each == 1:
-    columns = 10 if n <= 200 else _ROW_LIMIT
-  else:
-    columns = class_columns(each)
+  columns = _columns(n, each, scale * shape[1])
+  if each is not None and each > 1:
     rows = math.ceil(each / columns)
     padded = np.full((classes, rows * columns, *shape), background, np.uint8)
     padded[:, :each] = images.reshape(classes, each, *shape)
@@ -131,6 +115,14 @@ def class_grid(
   return grid(
     images, columns=columns, scale=scale, gap=gap, background=background
   )
+
+
+def _columns(n: int, each: int | None, width: int) -> int:
+  """Images in a row: as many as `class_columns` says, if there is room."""
+  most = max(1, min(_ROW_LIMIT, _ROW_WIDTH // (width + 2)))
+  if each is None or each == 1:
+    return min(10 if n <= 200 else _ROW_LIMIT, most)
+  return class_columns(each, most)
 
 
 def side_by_side(
@@ -155,110 +147,45 @@ def side_by_side(
   return canvas
 
 
-def diverging(value: np.ndarray, *, dark: bool = False) -> np.ndarray:
-  """Colours numbers by sign and size: blue below 0, orange above.
-
-  Lightness falls (on a dark page: rises) evenly in OKLab away from 0, by as
-  much on either side, so equal sizes look equally strong. NaN is mid grey.
-
-  Args:
-    value: `[...]`, clipped to `[-1, 1]`.
-    dark: whether 0 is the colour of a dark page rather than of paper.
-
-  Returns:
-    uint8 `[..., 3]`, sRGB.
-  """
-  known = np.nan_to_num(np.clip(value, -1.0, 1.0))
-  size = np.abs(known)
-  centre, end = (0.25, 0.83) if dark else (0.975, 0.45)
-  hue = np.deg2rad(np.where(known < 0, _BELOW[0], _ABOVE[0]))
-  chroma = size * np.where(known < 0, _BELOW[1], _ABOVE[1])
-  lab = np.stack(
-    [
-      centre + (end - centre) * size,
-      chroma * np.cos(hue),
-      chroma * np.sin(hue),
-    ],
-    axis=-1,
-  )
-  colour = _srgb(lab)
-  return np.where(np.isnan(value)[..., None], np.uint8(128), colour)
-
-
-def label_scale(label: np.ndarray) -> float:
-  """Returns the largest finite size in `label` (1 where there is none)."""
-  finite = np.abs(label[np.isfinite(label)])
-  return float(finite.max(initial=0.0)) or 1.0
-
-
-def label_matrix(
-  label: np.ndarray,
-  *,
-  cell: tuple[int, int] = (1, 1),
-  dark: bool = False,
-) -> np.ndarray:
-  """Draws labels as a matrix: classes downwards, images across.
-
-  Args:
-    label: `[n, k]`, one row per image.
-    cell: height and width of an entry, in pixels.
-    dark: as in `diverging`.
-
-  Returns:
-    uint8 `[k * cell[0], n * cell[1], 3]`, symmetric about 0.
-  """
-  scaled = np.asarray(label, np.float64).T / label_scale(label)
-  return _enlarge(diverging(scaled, dark=dark)[None], cell)[0]
-
-
-def label_picture(
-  label: np.ndarray, class_names: tuple[str, ...]
-) -> np.ndarray:
-  """Draws the label matrix with class names, an axis and a colour scale.
-
-  Args:
-    label: `[n, k]`.
-    class_names: k names, in label order.
-
-  Returns:
-    uint8 `[H, W, 3]`.
-  """
-  n, k = label.shape
-  height = max(1, min(28, 1200 // k))
-  cell = (height, max(1, min(28, 1200 // n)))
-  matrix = label_matrix(label, cell=cell)
-  named = list(class_names) if height >= 14 else []
-  body = annotate(
-    matrix, title='Labels: images across, classes down', row_names=named
-  )
-  return _stack(body, _legend(label_scale(label)))
-
-
 def annotate(
-  picture: np.ndarray, *, title: str, row_names: list[str]
+  picture: np.ndarray,
+  *,
+  title: str,
+  row_names: list[str],
+  column_names: Sequence[str] = (),
 ) -> np.ndarray:
-  """Writes a title above a picture and names beside its equal rows.
+  """Writes a title above a picture, and names beside and below it.
 
   Args:
     picture: uint8 `[h, w, 3]`.
     title: one line; empty for none.
     row_names: names of rows that share the height evenly; empty for none.
+    column_names: of columns that share the width evenly; empty for none.
 
   Returns:
     uint8 `[H, W, 3]`, on white.
   """
   font = ImageFont.load_default(14)
-  left = max([int(font.getlength(name[:24])) + 10 for name in row_names] + [0])
-  top = 26 if title else 0
   h, w, _ = picture.shape
-  width = max(left + w, left + int(font.getlength(title)))
-  image = Image.new('RGB', (width, top + h), 'white')
+  names = [name[:12] for name in column_names]
+  beyond = [
+    math.ceil((font.getlength(name) - w / len(names)) / 2)
+    for name in names[:1] + names[-1:]
+  ]  # of the ends, over the sides of the picture
+  left = max([int(font.getlength(name[:24])) + 10 for name in row_names] + [0])
+  left = max(left, *beyond, 0)
+  top, below = 26 if title else 0, 24 if names else 0
+  width = left + max(w, int(font.getlength(title)), *(w + b for b in beyond))
+  image = Image.new('RGB', (width, top + h + below), 'white')
   image.paste(Image.fromarray(picture), (left, top))
   draw = ImageDraw.Draw(image)
   draw.text((left, 10), title, '#1b1d22', font, anchor='lm')
   for i, name in enumerate(row_names):
     y = top + (i + 0.5) * h / len(row_names)
     draw.text((left - 10, y), name[:24], '#555c68', font, anchor='rm')
+  for i, name in enumerate(names):
+    x = left + (i + 0.5) * w / len(names)
+    draw.text((x, top + h + 12), name, '#555c68', font, anchor='mm')
   return np.asarray(image)
 
 
@@ -278,22 +205,24 @@ def overview(
   """
   k = len(class_names)
   each = images_per_class(len(image), k)
-  columns = 10 if each in (None, 1) else class_columns(each or 1)
+  columns = _columns(len(image), each, image.shape[2])
   room = min(
     1100 // (columns * image.shape[2]),
     math.isqrt(4_000_000 // max(1, math.prod(image.shape[:3]))),
   )
   scale = max(1, min(room, math.ceil(96 / image.shape[1])))
-  below = each == 1 and k <= columns
-  drawn = _named_columns(class_grid(image, k, scale=scale), below, class_names)
+  drawn = class_grid(image, k, scale=scale)
   blocks = each is not None and each > 1 and len(drawn) >= 16 * k
-  names = list(class_names) if blocks else []
-  left = annotate(drawn, title='Distilled', row_names=names)
+  rows = list(class_names) if blocks else []
+  below = class_names if each == 1 and k <= columns else ()
+  left = annotate(drawn, title='Distilled', row_names=rows, column_names=below)
   if start is None:
-    return _frame(left)
-  drawn = _named_columns(class_grid(start, k, scale=scale), below, class_names)
-  right = annotate(drawn, title='Started from', row_names=[])
-  return _frame(side_by_side(left, right))
+    return framed(left)
+  drawn = class_grid(start, k, scale=scale)
+  right = annotate(
+    drawn, title='Started from', row_names=[], column_names=below
+  )
+  return framed(side_by_side(left, right))
 
 
 def encode(picture: np.ndarray, quality: int | Literal['exact']) -> bytes:
@@ -312,6 +241,12 @@ def encode(picture: np.ndarray, quality: int | Literal['exact']) -> bytes:
   return buffer.getvalue()
 
 
+def data_uri(content: bytes) -> str:
+  """Returns an encoded picture as a URI that holds it."""
+  kind = 'png' if content.startswith(b'\x89PNG') else 'webp'
+  return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
+
+
 def write_png(path: Path, picture: np.ndarray) -> None:
   """Writes uint8 `[h, w, 3]` or `[h, w]` as a PNG, all of it or nothing.
 
@@ -322,62 +257,33 @@ def write_png(path: Path, picture: np.ndarray) -> None:
   write_atomically(path, encode(picture, 'exact'))
 
 
+def shrunk(images: np.ndarray, side: int) -> np.ndarray:
+  """Returns `[n, h, w, c]` with no side longer than that, averaged down."""
+  h, w = images.shape[1:3]
+  longest = max(h, w)
+  if longest <= side:
+    return images
+  size = max(1, round(w * side / longest)), max(1, round(h * side / longest))
+  small = [
+    Image.fromarray(image).resize(size, Image.Resampling.BOX)
+    for image in _as_rgb(images)
+  ]
+  return np.stack([np.asarray(image) for image in small])
+
+
 def _as_rgb(images: np.ndarray) -> np.ndarray:
   if images.shape[-1] >= 3:
     return images[..., :3]
   return np.repeat(images[..., :1], 3, axis=-1)
 
 
-def _enlarge(images: np.ndarray, scale: int | tuple[int, int]) -> np.ndarray:
+def enlarge(images: np.ndarray, scale: int | tuple[int, int]) -> np.ndarray:
+  """Returns `[n, h, w, c]` with each pixel as many, down and across."""
   down, across = (scale, scale) if isinstance(scale, int) else scale
   return images.repeat(down, axis=1).repeat(across, axis=2)
 
 
-def _srgb(lab: np.ndarray) -> np.ndarray:
-  linear = np.clip((lab @ _LAB_TO_LMS.T) ** 3 @ _LMS_TO_RGB.T, 0.0, 1.0)
-  curved = np.where(
-    linear <= 0.0031308,
-    12.92 * linear,
-    1.055 * linear ** (1 / 2.4) - 0.055,
-  )
-  return np.round(255 * curved).astype(np.uint8)
-
-
-def _legend(scale: float) -> np.ndarray:
-  bar = _enlarge(diverging(np.linspace(-1, 1, 201))[None, None], (12, 1))[0]
-  font = ImageFont.load_default(14)
-  image = Image.new('RGB', (340, 44), 'white')
-  image.paste(Image.fromarray(bar), (70, 22))
-  draw = ImageDraw.Draw(image)
-  end = f'{scale:.3g}'
-  # Pillow's own font has no minus sign.
-  draw.text((64, 28), '-' + end, '#555c68', font, anchor='rm')
-  draw.text((277, 28), end, '#555c68', font, anchor='lm')
-  draw.text((170, 10), '0', '#555c68', font, anchor='mm')
-  return np.asarray(image)
-
-
-def _named_columns(
-  picture: np.ndarray, named: bool, names: tuple[str, ...]
-) -> np.ndarray:
-  """Writes names below the columns of a picture, if asked to."""
-  if not named:
-    return picture
-  h, w, _ = picture.shape
-  image = Image.new('RGB', (w, h + 24), 'white')
-  image.paste(Image.fromarray(picture), (0, 0))
-  draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
-  for i, name in enumerate(names):
-    x = (i + 0.5) * w / len(names)
-    draw.text((x, h + 12), name[:12], '#555c68', font, anchor='mm')
-  return np.asarray(image)
-
-
-def _stack(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-  turned = side_by_side(top.swapaxes(0, 1), bottom.swapaxes(0, 1), gap=8)
-  return _frame(turned.swapaxes(0, 1))
-
-
-def _frame(picture: np.ndarray, margin: int = 20) -> np.ndarray:
+def framed(picture: np.ndarray, margin: int = 20) -> np.ndarray:
+  """Returns a picture with white around it."""
   pad = ((margin, margin), (margin, margin), (0, 0))
   return np.pad(picture, pad, constant_values=255)

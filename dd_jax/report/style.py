@@ -1,10 +1,11 @@
 """The page's style sheet: one column, system type, light and dark."""
 
-from dd_jax.report import curves
+from dd_jax.report import cost, curves
 
 SHEET = (
   curves.PALETTE
   + curves.STYLE
+  + cost.STYLE
   + """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
@@ -62,10 +63,11 @@ white-space:nowrap}
 tbody tr:last-child>*{border-bottom:0}
 th:last-child,td:last-child{padding-right:0}
 .scores td,.scores thead th{text-align:right;white-space:nowrap}
-.scores .plot{width:46%;padding-left:12px}
+.scores .plot{width:46%;padding:9px 28px 9px 12px}
 .scores td.score{font-weight:600}
 .scores td.name,.scores th.name{text-align:left;white-space:normal}
 .scores th.name{min-width:72px}
+.scores td.other{white-space:normal}
 .scores .own .name{font-weight:650}
 .scores+.scores{margin-top:28px}
 .track,.ticks{position:relative;display:block;height:18px}
@@ -81,9 +83,15 @@ background:var(--muted);opacity:.35}
 .own .track .seed,.own .track .std{background:var(--accent)}
 .ticks span{position:absolute;transform:translateX(-50%);white-space:nowrap}
 .notes{list-style:none;padding:0;margin:0}
+.done{margin:0;padding-left:18px;color:var(--muted)}
 .notes li{border-left:3px solid var(--warm);padding:6px 0 6px 16px;
 margin-bottom:10px;max-width:76ch;overflow-wrap:anywhere}
+.warnings li{border-left-width:5px;background:var(--soft);
+padding:10px 14px 10px 16px;font-weight:600}
 .gallery{max-height:max(600px,86vh);overflow:auto;padding:2px}
+.gallery::after{content:'';position:sticky;bottom:-2px;display:block;
+height:32px;grid-column:1/-1;pointer-events:none;
+background:linear-gradient(to bottom,transparent,var(--page) 75%)}
 .gallery img{display:block;height:auto;max-width:100%;background:var(--line)}
 .rows .class{display:grid;align-items:center;gap:6px 24px;padding:3px 0}
 .rows .class{grid-template-columns:var(--name) 1fr 1fr}
@@ -101,30 +109,33 @@ gap:24px 20px}
 gap:6px}
 .cards.alone .class{grid-template-columns:minmax(0,96px)}
 .cards figcaption{grid-column:1/-1;order:2;font-size:14px;line-height:1.3}
+.cards::after{margin-top:-24px}
+.gallery+.caption{margin-top:0}
 .narrow{display:none}
 .caption,.axis{color:var(--muted);font-size:14px;margin-top:12px}
 .axis{margin-top:6px;font-size:13px}
 .matrix{display:grid;grid-template-columns:auto minmax(0,1fr);gap:0 12px}
 .matrix ol{list-style:none;color:var(--muted);font-size:13px;
-text-align:right;max-width:130px}
+text-align:right;max-width:150px}
 .matrix li{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
-.matrix .ends{display:flex;flex-direction:column;
-justify-content:space-between;padding-bottom:28px}
+.drawn{max-width:100%}
+.matrix .columns{display:flex;max-width:none;margin-top:4px;text-align:center}
+.matrix .columns li{min-width:0;font-size:12px;text-overflow:clip}
+.matrix .sparse{text-align:left}
 .pixels{display:block;width:100%;image-rendering:pixelated;
 outline:1px solid var(--line)}
 .smooth{image-rendering:auto}
-.scale{max-width:280px;margin-top:16px}
+.scale{width:260px;margin:16px 0 0 26px;max-width:80%}
 .scale .bar{display:block;height:10px;border-radius:2px;
 outline:1px solid var(--line)}
 .scale .dark{display:none}
-.marks{display:flex;justify-content:space-between;font-size:13px;
-color:var(--muted);margin-top:4px}
+.marks{position:relative;height:20px;font-size:13px;color:var(--muted);
+margin-top:4px}
+.marks span{position:absolute;transform:translateX(-50%);white-space:nowrap}
 .stack{display:flex;height:12px;gap:2px;margin:4px 0 12px}
 .stack span{border-radius:2px;min-width:2px}
 .swatch{display:inline-block;width:10px;height:10px;border-radius:2px;
 margin-right:9px}
-.compile{background:var(--muted)}.distil{background:var(--accent)}
-.evaluate{background:var(--warm)}
 pre{background:var(--soft);border:1px solid var(--line);border-radius:8px;
 padding:16px 18px;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6;
 font-size:14px;user-select:all;-webkit-user-select:all}
@@ -147,12 +158,15 @@ main,footer{padding-left:18px;padding-right:18px}
 main{padding-top:32px}section{padding-top:40px}
 .hero{grid-template-columns:1fr;margin-top:24px}
 .hero dl{grid-template-columns:1fr 1fr}
-.scores .plot,.scores .seeds{display:none}
+.scores .plot,.scores .seeds,.scores .count{display:none}
+.classes thead th{white-space:normal;overflow-wrap:normal}
+.scores th.name{overflow-wrap:normal}
 .rows .class,.rows.alone .class{grid-template-columns:minmax(0,1fr)}
 .rows .heads{display:none}.narrow{display:inline}
 .rows .class{padding:10px 0}
 .rows figcaption{color:var(--ink);font-weight:600}
 .matrix ol{max-width:76px;font-size:12px}
+.bordered{image-rendering:auto}
 details dl{columns:1}
 }
 @media print{
@@ -162,7 +176,7 @@ section{padding-top:24pt}footer{padding-top:18pt}
 .hero{margin-top:16pt;padding:16pt 0}.notes li{margin-bottom:4pt}
 .charts,.split{grid-template-columns:1fr 1fr;gap:16pt 24pt}
 th,td,dl>div{padding-top:4pt;padding-bottom:4pt}
-.gallery{max-height:none;overflow:visible}
+.gallery{max-height:none;overflow:visible}.gallery::after{display:none}
 h2,h3,.lead{break-after:avoid}
 figure,tr,.charts,.matrix,.split>div,pre{break-inside:avoid}
 .track span,.stack span,.swatch,.bar,.pixels{-webkit-print-color-adjust:exact;

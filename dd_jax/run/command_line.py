@@ -12,6 +12,7 @@ import jax
 from absl import app, flags, logging
 
 from dd_jax import register
+from dd_jax.report.facts import unequal
 from dd_jax.run import settings
 from dd_jax.run.answer import answering
 from dd_jax.run.interrupt import Signals, Stop
@@ -103,13 +104,39 @@ def mesh(count: int) -> jax.sharding.Mesh | None:
 
 
 def table(found: Mapping[str, Any]) -> str:
-  """Scores as lines of text; takes what `pipeline.score` gives."""
-  headline = f'test accuracy under {found["protocol"]}: '
-  lines = [headline + percent(found['test_accuracy'])]
-  lines += [f'  {k}: {percent(v)}' for k, v in found['baselines'].items()]
+  """Scores as lines of text; takes what `record.score` gives."""
+  own = found['test_accuracy']
+  lines = [f'test accuracy under {found["protocol"]}: {percent(own)}']
+  if 'test_set' in found:  # not of a run of an earlier version
+    lines += _sureness(own, found['test_set'])
+  lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
   return '\n'.join(lines)
+
+
+def _sureness(own: Mapping[str, Any], test: Mapping[str, Any]) -> list[str]:
+  """How far the test set can be trusted."""
+  low, high = own['interval']
+  lines = [
+    f'  95 % interval on {test["examples"]:,} test images: {low:.1f} to '
+    f'{high:.1f} %'
+  ]
+  if own['balanced'] is not None and unequal(test['by_class']):
+    lines.append(
+      f'  balanced over the classes: {own["balanced"]:.2f} % (always the '
+      f'commonest class: {test["commonest"]:.1f} % unbalanced)'
+    )
+  return lines
+
+
+def _once(baselines: Mapping[str, Any]) -> dict[str, str]:
+  """Each baseline's score as text; equal selections in one line."""
+  names: dict[tuple[str, tuple[float, ...]], str] = {}
+  for name, score in baselines.items():
+    same = percent(score), tuple(score['values'])
+    names[same] = f'{names[same]}, {name}' if same in names else name
+  return {name: text for (text, _), name in names.items()}
 
 
 def percent(score: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from dd_jax.run.input_pipeline import InputPipeline, input_pipeline
 from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
 from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
+from dd_jax.run.watch import Watch, ridge
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, PyTree, UserError
 
@@ -148,6 +149,8 @@ class _Run:
       ('init', 'compile', 'distil', 'validate', 'checkpoint'), 0.0
     )
     self._notes: dict[str, str] = {}
+    self._warnings: dict[str, str] = {}
+    self._watch = Watch()
 
   def start(self, seed: int, source: Any) -> None:
     """Makes the state, or restores it, and compiles the loop."""
@@ -186,6 +189,9 @@ class _Run:
       if self._checkpointer is not None and self._checkpointer.due():
         self.save()
       self._signals.check()
+    still = self._watch.whole(self._start.label.shape[-1])
+    if still and not self._warnings:
+      self._warn('loss', still)
     self.save()
 
   def result(self) -> Result:
@@ -210,6 +216,7 @@ class _Run:
       self._metrics,
       dict(self._seconds),
       tuple(self._notes.values()),
+      tuple(self._warnings.values()),
     )
 
   def save(self) -> None:
@@ -217,7 +224,11 @@ class _Run:
     if self._checkpointer is None or self._saved is None:
       return
     with self._timed('checkpoint'):
-      note = {'seconds': self._seconds, 'notes': self._notes}
+      note = {
+        'seconds': self._seconds,
+        'notes': self._notes,
+        'warnings': self._warnings,
+      }
       self._checkpointer.save(self.step, self._saved, note)
 
   def close(self) -> None:
@@ -247,6 +258,7 @@ class _Run:
     self.step = restored.step
     self._seconds |= restored.note['seconds']
     self._notes |= restored.note['notes']
+    self._warnings |= restored.note.get('warnings', {})
     return restored.tree, restored.messages
 
   def _compile(self) -> None:
@@ -307,11 +319,20 @@ class _Run:
       for writer in self._writers:
         writer.scalars(steps, rows)
       self._metrics = {k: float(v[-1]) for k, v in rows.items()}
-      self._report_ridge(steps, rows)
+      self._look(steps, rows)
     if bad.size:
       self._diverge('the loss is not finite at', self.step + good + 1)
     if np.any(self._start_finite & ~finite):
       self._diverge('the state is no longer finite after', self.step + count)
+
+  def _look(self, steps: np.ndarray, rows: Rows) -> None:
+    """Says once what these rows warn of."""
+    raised = ridge(steps, rows)
+    if raised and 'ridge' not in self._notes:
+      self._note('ridge', raised)
+    for kind, text in self._watch.rows(steps, rows).items():
+      if kind not in self._warnings:
+        self._warn(kind, text)
 
   def _diverge(self, what: str, step: int) -> None:
     self._saved = None  # never to be checkpointed
@@ -319,23 +340,17 @@ class _Run:
     last = None if checkpointer is None else checkpointer.latest_step()
     raise Diverged(what, step, last)
 
-  def _report_ridge(self, steps: np.ndarray, rows: Rows) -> None:
-    raised = np.flatnonzero(rows.get('ridge_raised', np.zeros(0)) > 0)
-    if raised.size and 'ridge' not in self._notes:
-      value = float(rows['ridge_raised'][raised[0]])
-      self._note(
-        'ridge',
-        (
-          'a kernel matrix could not be factorised, so its ridge was raised, '
-          f'first at step {steps[raised[0]]:,} (ridge_raised = {value:g})'
-        ),
-      )
-
   def _note(self, kind: str, text: str) -> None:
     """Tells the user once, and the report."""
     self._notes[kind] = text
     for writer in self._writers:
       writer.message(text)
+
+  def _warn(self, kind: str, text: str) -> None:
+    """Tells the user once, and the top of the report."""
+    self._warnings[kind] = text
+    for writer in self._writers:
+      writer.message(f'warning: {text}')
 
   def _validation_due(self) -> bool:
     assert self._saved is not None

@@ -1,14 +1,27 @@
-"""What a run ran on: versions and memory."""
+"""What a run ran on: devices, versions, memory."""
 
 import importlib.metadata
+import os
 import platform
 import resource
 import sys
+from typing import Any
 
 import jax
 
 from dd_jax.types import PyTree
 from dd_jax.version import VERSION
+
+
+def machine() -> dict[str, Any]:
+  """What the run took its time on; of no artefact a part."""
+  return {
+    'device': jax.devices()[0].device_kind,
+    'backend': jax.default_backend(),
+    'devices': jax.device_count(),
+    'cores': os.cpu_count() or 1,
+    'system': f'{platform.system()} {platform.machine()}',
+  }
 
 
 def versions() -> dict[str, str]:

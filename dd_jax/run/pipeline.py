@@ -1,6 +1,7 @@
 """One run from data to report: the only place where all the parts meet."""
 
 import contextlib
+import functools
 import itertools
 import math
 import time
@@ -19,7 +20,6 @@ from dd_jax.data.dataset import Dataset, described
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.preprocess import Preprocessing
 from dd_jax.data.source import Source
-from dd_jax.evaluation.score import Score
 from dd_jax.platform import here
 from dd_jax.run import (
   driver,
@@ -31,15 +31,16 @@ from dd_jax.run import (
 )
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
-from dd_jax.run.machine import peak_memory_bytes, versions
+from dd_jax.run.machine import versions
 from dd_jax.run.recipe import Config
+from dd_jax.run.record import record, score
+from dd_jax.run.resolved import resolved
 from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, UserError
 
-_SCORE_STREAM = 1  # folded into the run's key for the final scores
 _COUNTS = (
   'ipc',
   'batch_size',
@@ -98,6 +99,7 @@ def run(
     Interrupted: SIGINT or SIGTERM came.
   """
   check(config)
+  clock = Stopwatch()
   dataset = dataset or loading.load_dataset(config)
   start, fitted = parts.started_from(config), parts.preprocessing(config)
   identity = _identity(config, dataset, start, fitted)
@@ -107,7 +109,9 @@ def run(
   cache = Cache()
   prepared = prepare(dataset, fitted, cache=cache)
   first = start.data if start else None
-  scorer = Scorer(config, prepared, cache, mesh, first, here())
+  report_score = functools.partial(_progress, writers, 'scoring')
+  scorer = Scorer(config, prepared, cache, mesh, first, here(), report_score)
+  clock.lap('load')
   method = _method(config, prepared, scorer)
   checkpointer = None
   if workdir:
@@ -117,7 +121,9 @@ def run(
   told = [described(dataset), *dataset.provenance['notes'], *notes]
   for writer, note in itertools.product(writers, told):
     writer.message(note)
+  clock.lap()
   source, taught = _source(config, prepared, cache, writers, mesh)
+  clock.lap('experts' if taught else None)
   with _released(workdir):
     result = driver.distill(
       method,
@@ -132,17 +138,48 @@ def run(
   made = _artifact(config, prepared, result)
   if workdir:
     artifact.save(workdir.path / ARTIFACT, made)
-  found, seconds = _scored(scorer, made.data, result.step, writers)
-  record = _record(made, result, found, command)
-  record['notes'] += notes
+  clock.lap()
+  found = _scored(scorer, made.data, result.step, writers)
+  clock.lap('evaluate')
+  told = record(made, result, found, command)
+  told['notes'] += notes
+  told['resolved'] = resolved(config, prepared, result.step)
   if taught is not None:
-    record['experts'] = taught
-  record['seconds'] = {
-    k: round(v, 3) for k, v in {**result.seconds, 'evaluate': seconds}.items()
-  }
+    told['experts'] = taught
+  told['seconds'] = _seconds(clock.seconds, result.seconds)
+  for writer, warning in itertools.product(writers, found['warnings']):
+    writer.message(f'warning: {warning}')
   if workdir:
-    _write(workdir, made, record)
-  return Outcome(made, record)
+    _write(workdir, made, told)
+  return Outcome(made, told)
+
+
+class Stopwatch:
+  """Seconds of what is done one after the other.
+
+  Attributes:
+    seconds: by name.
+  """
+
+  def __init__(self) -> None:
+    self.seconds: dict[str, float] = {}
+    self._last = time.perf_counter()
+
+  def lap(self, name: str | None = None) -> None:
+    """Ends what goes on, kept under its name if it has one."""
+    now = time.perf_counter()
+    if name is not None:
+      self.seconds[name] = now - self._last
+    self._last = now
+
+
+def _seconds(
+  own: dict[str, float], outer: dict[str, float]
+) -> dict[str, float]:
+  """Those of all phases, in their order."""
+  before = {k: v for k, v in own.items() if k != 'evaluate'}
+  spent = {**before, **outer, 'evaluate': own['evaluate']}
+  return {k: round(v, 3) for k, v in spent.items()}
 
 
 def _identity(
@@ -230,18 +267,23 @@ def _method(
   return scorer.build({**config, 'num_steps': steps})
 
 
+def _progress(
+  writers: Sequence[Writer], what: str, done: int, total: int
+) -> None:
+  for writer in writers:
+    writer.progress(what, done, total)
+
+
 def _scored(
   scorer: Scorer, data: DistilledData, step: int, writers: Sequence[Writer]
-) -> tuple[dict[str, Any], float]:
-  """`score` and its seconds; a signal does not have to wait for its end."""
-  before = time.perf_counter()
+) -> dict[str, Any]:
+  """`record.score`; a signal does not have to wait for its end."""
   try:
     for writer in writers:
       writer.message('scoring on the test set')
-    found = interruptible(lambda: score(scorer, data))
+    return interruptible(lambda: score(scorer, data))
   except Stop as stop:
     raise Interrupted(step, stop.signum) from None
-  return found, time.perf_counter() - before
 
 
 def num_steps(config: Config, prepared: Prepared) -> int:
@@ -294,60 +336,6 @@ def _budget(config: Config, result: Result) -> dict[str, Any]:
     'stored_images_per_class': round(cost.bytes / (4 * plain * classes), 3),
     'decoded_images': len(result.data.image),
   }
-
-
-def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
-  """Test scores of a set and of the baselines beside it, as plain values.
-
-  Returns:
-    `protocol`, `test_accuracy`, `baselines` and `other_scores`, as in
-    `result.json`.
-  """
-  key = jax.random.key(scorer.config['seed'])
-  key = jax.random.fold_in(key, _SCORE_STREAM)
-  scores = scorer.scores(key, data)
-  baselines = scorer.baselines(key)
-  headline = scores.pop(scorer.config['evaluation']['protocol'])
-  return {
-    'protocol': headline.protocol,
-    'test_accuracy': _plain(headline),
-    'baselines': {k: _plain(v) for k, v in baselines.items()},
-    'other_scores': {k: _plain(v) for k, v in scores.items()},
-  }
-
-
-def _record(
-  made: Artifact, result: Result, found: dict[str, Any], command: str
-) -> dict[str, Any]:
-  """What `result.json` holds."""
-  meta = made.metadata
-  notes = [*result.notes, *meta['dataset']['notes']]
-  if made.preprocessing.note:
-    notes.append(made.preprocessing.note)
-  return {
-    'method': meta['method'],
-    'dataset': meta['dataset']['name'],
-    'images_per_class': meta['ipc'],
-    **meta['budget'],
-    'pixels': made.pixels._asdict(),
-    'selection': result.selection,
-    'selected_step': result.best_step,
-    **found,
-    'steps': result.step,
-    'peak_memory_bytes': peak_memory_bytes(),
-    'versions': meta['versions'],
-    'seed': meta['seed'],
-    'command': command,
-    'config': meta['config'],
-    'data': meta['dataset'],
-    'preprocessing': meta['preprocessing']['name'],
-    'label_encoding': meta['label_encoding'],
-    'notes': notes,
-  }
-
-
-def _plain(score: Score) -> dict[str, Any]:
-  return {**score._asdict(), 'values': list(score.values)}
 
 
 def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:

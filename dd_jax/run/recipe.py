@@ -200,6 +200,12 @@ def converted(factory: Callable[..., Any], section: Config) -> Config:
   }
 
 
+def factories(config: Config) -> dict[str, Callable[..., Any]]:
+  """What makes each part of a run, by the section of its settings."""
+  made = {k: known[config[k]['name']] for k, known in _FACTORIES.items()}
+  return {'method': METHODS[config['method']['name']].factory, **made}
+
+
 def _convert(value: Any, default: Any) -> Any:
   if isinstance(default, Ridge):
     return default._replace(value=value)

@@ -39,6 +39,7 @@ class Result(NamedTuple):
     seconds: `init`, `compile`, `distil`, `validate`, `checkpoint`, summed over
       resumed runs.
     notes: one line each: what a reader of the result must know.
+    warnings: one line each: signs that nothing was learned.
   """
 
   data: DistilledData
@@ -51,6 +52,7 @@ class Result(NamedTuple):
   metrics: dict[str, float]
   seconds: dict[str, float]
   notes: tuple[str, ...]
+  warnings: tuple[str, ...] = ()
 
 
 class Interrupted(Exception):

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
-from dd_jax.evaluation.score import Score, evaluate, summary
+from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
 from dd_jax.run import parts, recipe, registries
@@ -23,6 +23,7 @@ from dd_jax.run.result import Validation
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
+_SCORE_VERSION = 2  # of what is kept of a baseline's score
 _FEATURE_SEED = 0
 
 
@@ -37,6 +38,7 @@ class Scorer:
     mesh: whose `data` axis learners are split over, or None.
     start: the set that the run starts from, or None.
     platform: what its networks and kernels run on.
+    report: told how many scores are done, and of how many.
   """
 
   config: Config
@@ -45,6 +47,7 @@ class Scorer:
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
   platform: Platform | None = None
+  report: Callable[[int, int], None] = lambda done, total: None
 
   @property
   def setting(self) -> parts.Setting:
@@ -104,8 +107,7 @@ class Scorer:
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
-    section = self.config['evaluation']
-    names = dict.fromkeys((section['protocol'], *section['others']))
+    names = self._counted(self._protocols, 0)
     return {name: self._score(name, key, data) for name in names}
 
   def baselines(self, key: Key) -> dict[str, Score]:
@@ -115,7 +117,23 @@ class Scorer:
     others, over learners.
     """
     names = self.config['evaluation']['baselines']
-    return {name: self._baseline(name, key) for name in names}
+    told = self._counted(names, len(self._protocols))
+    return {name: self._baseline(name, key) for name in told}
+
+  @property
+  def _protocols(self) -> tuple[str, ...]:
+    """The headline protocol and the others, each once."""
+    section = self.config['evaluation']
+    return tuple(dict.fromkeys((section['protocol'], *section['others'])))
+
+  def _counted(self, names: Sequence[str], before: int) -> Iterator[str]:
+    """The names of scores, reported as they are begun and when all are done."""
+    total = len(self._protocols) + len(self.config['evaluation']['baselines'])
+    for done, name in enumerate(names, before):
+      self.report(done, total)
+      yield name
+    if names and before + len(names) == total:
+      self.report(total, total)
 
   def _score(self, name: str, key: Key, data: DistilledData) -> Score:
     section = self.config['evaluation']
@@ -198,7 +216,7 @@ class Scorer:
     scores = [
       self._score_one_hot(k, self._selection('random', k), 1) for k in keys
     ]
-    return summary(scores[0].protocol, tuple(s.mean for s in scores))
+    return of_draws(scores)
 
   def _score_one_hot(
     self, key: Key, data: DistilledData, learners: int | None
@@ -206,7 +224,9 @@ class Scorer:
     section = self.config['evaluation']
     chosen = self._protocol(section['protocol'], 'one-hot', section['steps'])
     count = learners or section['learners']
-    return evaluate(chosen, key, data, self.prepared.test, num_learners=count)
+    test = self.prepared.test
+    found = evaluate(chosen, key, data, test, num_learners=count)
+    return found._replace(counts=None)
 
   def _selection(self, name: str, key: Key) -> DistilledData:
     config = recipe.update(recipe.default(name), {'ipc': self.config['ipc']})
@@ -255,6 +275,7 @@ class Scorer:
     )
     return {
       **self._data_identity(),
+      'score': _SCORE_VERSION,
       'selection': name,
       'ipc': self.config['ipc'],
       'key': jax.random.key_data(key).tolist(),

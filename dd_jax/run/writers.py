@@ -13,6 +13,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from dd_jax.files import full_disk, write_atomically
+from dd_jax.run.pace import Pace, clock
 from dd_jax.types import UserError
 
 
@@ -20,7 +21,7 @@ class Writer(Protocol):
   """Told by the driver what happens, in this order."""
 
   def progress(self, what: str, done: int, total: int) -> None:
-    """Work before the run starts: `done` of `total` steps of `what`."""
+    """Work before or after the run: `done` of `total` steps of `what`."""
 
   def begin(self, step: int) -> None:
     """The run starts, or goes on, after `step` finished outer steps."""
@@ -176,21 +177,21 @@ class ProgressWriter:
     self._every_seconds = every_seconds
     self._accuracy = ''
     self._width = 0
-    self._first: int | None = None
-    self._shown = 0.0
-    self.begin(0)
+    self._what = ''
+    self._pace = Pace()
+    self._shown = time.monotonic()
 
   def progress(self, what: str, done: int, total: int) -> None:
-    """Shows how far that work is."""
+    """Shows how far that work is; its line stays when it is done."""
     now = time.monotonic()
-    if self._first is None:
-      self._first, self._start = done, now
-    quiet = now - self._shown < self._every_seconds and done < total
-    if quiet and not self._tty:
-      return
-    self._shown = now
-    rate = (done - self._first) / max(now - self._start, 1e-9)
-    self._show(f'{what} {self._bar(done, total, rate or None)}')
+    if self._what != what:
+      self._what, self._pace = what, Pace()
+    self._pace.steps(done, now)
+    if not self._quiet(now, done < total):
+      bar = self._bar(done, total, '', self._pace.left(total))
+      self._show(f'{what} {bar}')
+    if done >= total:
+      self.close()
 
   def begin(self, step: int) -> None:
     """Notes when the run began; the clock starts with the first rows.
@@ -199,7 +200,7 @@ class ProgressWriter:
     left.
     """
     del step
-    self._first = None
+    self._what, self._pace = '', Pace()
     self._shown = time.monotonic()
 
   def scalars(
@@ -207,18 +208,13 @@ class ProgressWriter:
   ) -> None:
     """Shows the last row."""
     step, now = int(steps[-1]), time.monotonic()
-    if self._first is None:
-      self._first, self._start = step, now
-    quiet = now - self._shown < self._every_seconds and step < self._num_steps
-    if quiet and not self._tty:
-      return
-    self._shown = now
-    done = step - self._first
-    rate = done / max(now - self._start, 1e-9) if done else None
-    self._show(self._describe(step, rate, float(metrics['loss'][-1])))
+    self._pace.steps(step, now)
+    if not self._quiet(now, step < self._num_steps):
+      self._show(self._describe(step, float(metrics['loss'][-1])))
 
   def validation(self, step: int, score: float) -> None:
     """Shown from the next line on."""
+    self._pace.validated(step, time.monotonic())
     self._accuracy = f'  validation {100 * score:.1f}%'
 
   def message(self, text: str) -> None:
@@ -232,23 +228,31 @@ class ProgressWriter:
       print(file=self._stream, flush=True)
       self._width = 0
 
-  def _describe(self, step: int, rate: float | None, loss: float) -> str:
-    pace = f'  {_rate(rate)}' if rate else ''
-    if self._num_steps < 1:
-      return f'{step} steps{pace}  loss {loss:.4g}{self._accuracy}'
-    what = f'  loss {loss:.4g}{self._accuracy}'
-    return self._bar(step, self._num_steps, rate, what)
+  def _quiet(self, now: float, goes_on: bool) -> bool:
+    """Whether this line is left out, too soon after another."""
+    soon = now - self._shown < self._every_seconds
+    if soon and goes_on and not self._tty:
+      return True
+    self._shown = now
+    return False
 
-  def _bar(
-    self, step: int, total: int, rate: float | None, what: str = ''
-  ) -> str:
+  def _describe(self, step: int, loss: float) -> str:
+    rate = self._pace.rate
+    what = f'  loss {loss:.4g}{self._accuracy}'
+    if self._num_steps < 1:
+      return f'{step} steps{f"  {_rate(rate)}" if rate else ""}{what}'
+    left = self._pace.left(self._num_steps)
+    return self._bar(step, self._num_steps, what, left)
+
+  def _bar(self, step: int, total: int, what: str, left: float | None) -> str:
+    rate = self._pace.rate
     pace = f'  {_rate(rate)}' if rate else ''
-    left = f'  {_duration((total - step) / rate)} left' if rate else ''
+    told = '' if left is None else f'  {clock(left)} left'
     bar = ''
     if self._tty:
       done = int(20 * step / total)
       bar = '█' * done + '░' * (20 - done) + ' '
-    return f'{bar}{step}/{total}{pace}{what}{left}'
+    return f'{bar}{step}/{total}{pace}{what}{told}'
 
   def _show(self, line: str) -> None:
     if not self._tty:
@@ -261,14 +265,6 @@ class ProgressWriter:
     if self._width:
       print('\r' + ' ' * self._width, end='\r', file=self._stream)
       self._width = 0
-
-
-def _duration(seconds: float) -> str:
-  minutes, seconds = divmod(round(seconds), 60)
-  hours, minutes = divmod(minutes, 60)
-  if hours:
-    return f'{hours}:{minutes:02d}:{seconds:02d}'
-  return f'{minutes}:{seconds:02d}'
 
 
 def _rate(steps_per_second: float) -> str:

@@ -26,38 +26,6 @@ def _kind(root: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
   return [e for e in root.iter() if e.get('class') == kind]
 
 
-@pytest.mark.parametrize(
-  ('low', 'high'),
-  [
-    (0, 1),
-    (-3.2, 7.7),
-    (0, 500_000),
-    (96.1, 96.4),
-    (5, 5),
-    (0, 0),
-    (1e-9, 2e-9),
-  ],
-)
-def test_linear_ticks(low: float, high: float) -> None:
-  axis = curves.linear_axis(low, high)
-  gaps = np.diff(axis.ticks)
-  assert 2 <= len(axis.ticks) <= 8
-  np.testing.assert_allclose(gaps, gaps[0])
-  assert axis.low <= low and axis.high >= high
-  slack = 1e-6 * (axis.high - axis.low)
-  assert all(axis.low - slack <= t <= axis.high + slack for t in axis.ticks)
-
-
-@pytest.mark.parametrize(
-  ('low', 'high'), [(0.5, 11), (1e-8, 3.0), (0.02, 900), (1e-30, 1e30)]
-)
-def test_log_ticks(low: float, high: float) -> None:
-  axis = curves.log_axis(low, high)
-  assert 2 <= len(axis.ticks) <= 12
-  np.testing.assert_allclose(axis.place(low), 0, atol=1e-12)
-  np.testing.assert_allclose(axis.place(high), 1, atol=1e-12)
-
-
 def test_thin_keeps_ends_means_and_extremes() -> None:
   value = np.arange(5000.0)
   value[[7, 4000]] = [1e6, -1e6]
@@ -130,7 +98,40 @@ def test_the_selected_step_is_marked() -> None:
   )
 
 
-def test_ticks_of_an_axis_share_a_unit() -> None:
-  root = _parsed(_rows([1.0] * 20_000))
+@pytest.mark.parametrize(
+  'values',
+  [
+    [0.00575, 0.0061],
+    [1.0, 1e-8],
+    [2.302585093, 2.302585094],
+    [-12345.6, -12345.7],
+    [-3e-11, 5e-12],
+    [123_456_789.0, 987_654_321.0],
+    [0.0] * 5,
+  ],
+)
+def test_no_label_leaves_the_picture(values: list[float]) -> None:
+  """Letters are at most 8.3 pixels wide at 13, in the widest usual font."""
+  for label in _kind(_parsed(_rows(values)), 'tick'):
+    width, at = 8.3 * len(label.text or ''), float(label.get('x', ''))
+    before = {'start': 0.0, 'middle': 0.5, 'end': 1.0}[
+      label.get('text-anchor', '')
+    ]
+    assert at - before * width >= 0, label.text
+    assert at + (1 - before) * width <= 480 + 8, label.text
+
+
+def test_accuracies_end_at_a_hundred() -> None:
+  rows = _rows([99.9, 100.0], 'accuracy')
+  chart = curves.validation_chart(rows, 2)
+  assert chart is not None
+  root = ElementTree.fromstring(curves.standalone([chart]))
   told = [e.text for e in _kind(root, 'tick')]
-  assert '5k' in told and '20k' in told and '5,000' not in told
+  assert '100' in ' '.join(filter(None, told)) and '100.5' not in told
+  ring = _kind(root, 'ring')[0]
+  assert float(ring.get('cy', '')) == 48  # the top of the frame
+
+
+def test_losses_that_are_never_negative_start_no_lower_than_zero() -> None:
+  root = _parsed(_rows([0.0, 0.5, 1.0]))
+  assert not any('\N{MINUS SIGN}' in (e.text or '') for e in root.iter())

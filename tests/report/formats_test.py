@@ -17,6 +17,8 @@ from dd_jax.report import formats
     (61.0, '1 min 1 s'),
     (3599.7, '1 h 0 min'),
     (7500, '2 h 5 min'),
+    (86_400, '1 d 0 h'),
+    (3.2 * 86_400, '3 d 5 h'),
     (None, None),
     (math.nan, None),
   ],

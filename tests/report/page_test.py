@@ -195,6 +195,107 @@ def test_a_deviation_is_shown_where_there_is_one() -> None:
   assert 'mean and deviation of 2 runs' in page.text
 
 
+def test_the_page_says_how_much_it_shows() -> None:
+  images = report.Images(_images(30, 128, 1), None, tuple(map(str, range(30))))
+  page = report.render(report.Report({}, images, np.eye(30), [], []))
+  said = _Page(page).text
+  assert 'Scaled to 112 by 112 for this page' in said
+  assert '30 classes: the frame scrolls' in said
+  assert 'The first' not in said
+
+
+def test_equal_selections_are_one_row() -> None:
+  result = _result()
+  result['baselines']['herding'] = dict(result['baselines']['kmeans'])
+  page = _Page(_page(result))
+  assert 'Herding, k-means' in page.text
+  assert page.text.count('90.2 ± 0.5') == 1
+
+
+def test_phases_have_colours_and_a_sum() -> None:
+  source = _page(_result())
+  assert '1 min 17 s' in _Page(source).text  # 3.1 + 61.0 + 12.5
+  for phase in _result()['seconds']:
+    assert f'class="phase-{phase}"' in source
+    assert f'.phase-{phase}{{background' in source
+
+
+def test_the_configuration_says_what_its_rules_came_to() -> None:
+  result = _result()
+  result['config'] = {'num_steps': -1, 'data': {'size': 0}, 'path': ''}
+  result['resolved'] = {'num_steps': 422, 'path': 'trained'}
+  page = _Page(_page(result))
+  assert '422 (given: -1)' in page.text and 'config.data.size' in page.text
+  assert "trained (given: '')" in page.text
+
+
+def test_what_loading_did_is_listed_once() -> None:
+  result = _result()
+  note = 'no official test split: 30 of 180 examples held out'
+  result['notes'].append(note)
+  result['data'] |= {'notes': [note], 'validation': {'count': 12, 'seed': 3}}
+  result['config']['image_size'] = 64
+  page = _Page(_page(result))
+  assert page.text.count(note) == 1
+  assert '12 training images held out, chosen by seed 3' in page.text
+  assert 'the shorter side to 64 pixels' in page.text
+
+
+def test_warnings_come_first() -> None:
+  result = _result()
+  result['warnings'] = ['the gradient is exactly 0', _EVIL]
+  page = _Page(_page(result)).text
+  assert page.index('The gradient is exactly 0') < page.index('The ridge was')
+  assert page.index('The ridge was') < page.index('Scores')
+  assert 'Warnings' not in _Page(_page(_result())).text
+
+
+def _unequal() -> dict[str, Any]:
+  """Classes of 80 and 20; of the second, half are taken for the first."""
+  result = _result()
+  result['test_set'] = {'examples': 100, 'by_class': [80, 20], 'commonest': 80}
+  result['test_accuracy'] |= {
+    'interval': [89.2, 98.1],
+    'balanced': 72.5,
+    'runs': 'exact',
+    'by_class': [100.0, 45.0],
+    'confusion': [[80, 0, 0], [10, 9, 1]],
+  }
+  return result
+
+
+def test_accuracy_by_class() -> None:
+  result = _unequal()
+  result['baselines']['random']['balanced'] = 61.5
+  page = _Page(_page(result, names=('sound', 'ill'))).text
+  for said in (
+    *('0 sound', '1 ill', '45.0', 'sound (50.0 %)', 'exact'),
+    *('95 % interval, 100 images', '89.2 to 98.1 %', 'scores 80.0 %'),
+    *('is 72.5 %', 'Balanced, %', '61.5'),
+  ):
+    assert said in page, said
+
+
+def test_of_many_classes_the_worst_are_shown() -> None:
+  result = _unequal()
+  names = tuple(f'n{i:02}' for i in range(60))
+  result['test_set']['by_class'] = [10] * 60
+  result['test_accuracy']['by_class'] = [float(i) for i in range(60)]
+  del result['test_accuracy']['confusion']
+  page = _Page(_page(result, n=60, names=names)).text
+  by_class = page[page.index('By class') : page.index('Distilled images')]
+  assert '19 n19' in by_class and '20 n20' not in by_class
+  assert '20 classes that are told worst, of 60' in by_class
+  assert 'not equally large' not in by_class and 'Balanced' not in page
+
+
+def test_the_machine_is_told() -> None:
+  result = _result()
+  result['machine'] = {'device': 'TPU v5', 'devices': 4, 'cores': 96}
+  page = _Page(_page(result)).text
+  assert '4 x TPU v5' in page and '96' in page
+
+
 def test_baselines_of_another_protocol_are_no_comparison() -> None:
   result = _result()
   result['baselines']['random'] = _score(12.3, None, 'dc')

@@ -90,52 +90,6 @@ def test_side_by_side() -> None:
   assert (made[:, 4:6] == 255).all() and (made[3:, 6:] == 255).all()
 
 
-def _lightness(rgb: np.ndarray) -> np.ndarray:
-  """OKLab lightness, by the published forward matrices."""
-  curved = rgb / 255.0
-  linear = np.where(
-    curved <= 0.04045, curved / 12.92, ((curved + 0.055) / 1.055) ** 2.4
-  )
-  to_lms = np.array(
-    [
-      [0.4122214708, 0.5363325363, 0.0514459929],
-      [0.2119034982, 0.6806995451, 0.1073969566],
-      [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-  )
-  lms = np.cbrt(linear @ to_lms.T)
-  return lms @ np.array([0.2104542553, 0.7936177850, -0.0040720468])
-
-
-@pytest.mark.parametrize('dark', [False, True])
-def test_colours_are_even_and_symmetric(dark: bool) -> None:
-  colours = pictures.diverging(np.linspace(-1, 1, 101), dark=dark)
-  light = _lightness(colours)
-  np.testing.assert_allclose(light, light[::-1], atol=0.012)
-  np.testing.assert_allclose(np.diff(light[50:], 2), 0, atol=0.008)
-  assert np.ptp(colours[50].astype(int)) <= 2  # zero has no hue
-  assert colours[0, 2] > colours[0, 0] and colours[-1, 0] > colours[-1, 2]
-
-
-def test_colour_of_nan_is_grey() -> None:
-  assert (pictures.diverging(np.array([np.nan])) == 128).all()
-
-
-def test_label_matrix_is_centred_at_zero() -> None:
-  label = np.array([[0.0, 2.0, -2.0], [1.0, 0.0, 0.0]])
-  made = pictures.label_matrix(label, cell=(2, 3))
-  assert made.shape == (6, 6, 3)
-  expected = pictures.diverging(label.T / 2.0)
-  np.testing.assert_array_equal(made[::2, ::3], expected)
-
-
-@pytest.mark.parametrize(('n', 'k'), [(1, 1), (10, 10), (1000, 10), (200, 100)])
-def test_label_picture_of_any_size(n: int, k: int) -> None:
-  label = np.zeros((n, k))
-  made = pictures.label_picture(label, tuple('c' * k))
-  assert made.dtype == np.uint8 and made.shape[-1] == 3
-
-
 @pytest.mark.parametrize('start', [False, True])
 @pytest.mark.parametrize(('n', 'k'), [(10, 10), (100, 10), (7, 10), (60, 2)])
 def test_overview(n: int, k: int, start: bool) -> None:
@@ -146,6 +100,25 @@ def test_overview(n: int, k: int, start: bool) -> None:
   assert made.dtype == np.uint8
   assert made.shape[1] <= 2400
   assert (made.shape[1] > alone.shape[1]) == start
+
+
+@pytest.mark.parametrize(
+  ('n', 'k', 'side'),
+  [(10, 10, 8), (10, 10, 224), (20, 2, 128), (20, 2, 224), (300, 300, 28)],
+)
+def test_no_overview_is_a_strip(n: int, k: int, side: int) -> None:
+  images = np.zeros((n, side, side, 1), np.uint8)
+  made = pictures.overview(images, images, tuple(str(i) for i in range(k)))
+  assert made.shape[1] <= 2500
+
+
+def test_shrunk_is_a_mean() -> None:
+  images = _images(2, 8, 4, 1)
+  made = pictures.shrunk(images, 4)
+  assert made.shape == (2, 4, 2, 3)
+  blocks = images.reshape(2, 4, 2, 2, 2, 1).mean((2, 4))
+  np.testing.assert_allclose(made[..., :1], blocks, atol=1)
+  assert pictures.shrunk(images, 8) is images
 
 
 @pytest.mark.parametrize('channels', [3, 4])

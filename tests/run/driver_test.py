@@ -408,6 +408,26 @@ def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
   assert saving.latest_step() == 3
 
 
+def test_a_dead_run_is_said_once(tmp_path):
+  """A gradient that is exactly zero from step 15 on, seen across chunks."""
+  method = toy(metrics=lambda t: {'grad_norm': jnp.where(t < 14, 1.0, 0.0)})
+  recorder = Recorder()
+  checkpointer = Checkpointer(tmp_path, {})
+  result = run(method=method, writers=[recorder], checkpointer=checkpointer)
+  (line,) = result.warnings
+  assert 'gradient is exactly 0' in line
+  assert recorder.messages == [f'warning: {line}'] and result.notes == ()
+  again = Checkpointer(tmp_path, {}, resume=True)
+  assert run(method=method, checkpointer=again).warnings == (line,)
+
+
+def test_a_loss_that_never_moves_is_said():
+  method = toy(metrics=lambda t: {'loss': jnp.float32(1.0)})
+  (line,) = run(method=method).warnings
+  assert 'the loss stayed at 1, in all 60 steps' in line
+  assert run(num_steps=60).warnings == ()
+
+
 def test_a_raised_ridge_is_said_once(tmp_path):
   recorder = Recorder()
   method = toy(metrics=lambda t: {'ridge_raised': 1.0 * (t % 5 == 4)})

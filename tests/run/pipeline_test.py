@@ -178,7 +178,11 @@ def test_workdir(finished):
   assert not any(name.startswith('.') or 'tmp' in name for name in names)
   assert json.loads((folder / 'result.json').read_text()) == result
   assert result['command'] == 'the command'
-  assert set(result['seconds']) >= {'compile', 'distil', 'evaluate'}
+  assert set(result['seconds']) >= {'load', 'compile', 'distil', 'evaluate'}
+  assert set(result['machine']) >= {'device', 'devices', 'cores', 'system'}
+  assert result['resolved']['validation'] == 12
+  assert result['resolved']['evaluation.steps'] == "the protocol's own"
+  assert 'num_steps' not in result['resolved']
   rows = (folder / 'metrics.jsonl').read_text().splitlines()
   assert [json.loads(row)['step'] for row in rows] == [1, 2, 3, 4]
   rows = (folder / 'validation.jsonl').read_text().splitlines()
@@ -186,6 +190,21 @@ def test_workdir(finished):
   held = artifact.load(folder / 'distilled.npz')
   np.testing.assert_array_equal(held.data.image, made.data.image)
   assert held.metadata['config'] == result['config']
+
+
+def test_a_score_says_how_sure_it_is(finished):
+  """Twenty test images of each of three classes."""
+  _, (_, result) = finished
+  own, test = result['test_accuracy'], result['test_set']
+  assert test == {'examples': 60, 'by_class': [20] * 3, 'commonest': 33.33}
+  assert own['runs'] == 'exact'
+  assert own['interval'][0] <= own['mean'] <= own['interval'][1]
+  right = np.diag(np.array(own['confusion'])[:, :3])
+  assert own['by_class'] == [pytest.approx(100 * hit / 20) for hit in right]
+  assert right.sum() / 60 == pytest.approx(own['mean'] / 100, abs=1e-5)
+  assert own['balanced'] == pytest.approx(own['mean'], abs=1e-3)
+  random = result['baselines']['random']
+  assert random['runs'] == '2 draws' and 'confusion' not in random
 
 
 def test_the_artefact_names_no_machine(finished):

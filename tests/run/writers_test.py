@@ -162,12 +162,25 @@ def test_the_rate_counts_from_the_first_rows_on(monkeypatch):
   assert '0:40 left' in stream.getvalue()
 
 
-def test_durations_and_rates_read_well():
-  assert [writers._duration(s) for s in (0, 61, 3600 + 125)] == [
-    '0:00',
-    '1:01',
-    '1:02:05',
-  ]
+def test_scoring_has_a_bar_of_its_own(monkeypatch):
+  """Its clock is not the run's; its line stays."""
+  now = [100.0]
+  monkeypatch.setattr(writers.time, 'monotonic', lambda: now[0])
+  stream = Terminal()
+  bar = writers.ProgressWriter(1000, stream)
+  bar.scalars(*chunk(1, 1000))
+  bar.close()
+  now[0] += 5000
+  for done in range(5):
+    bar.progress('scoring', done, 4)
+    now[0] += 2
+  _, shown, after = stream.getvalue().split('\n')
+  for said in ('scoring ', '1/4', '2 s/step', '0:06 left', '0:04 left', '4/4'):
+    assert said in shown, said
+  assert after == ''
+
+
+def test_rates_read_well():
   assert writers._rate(0.25) == '4 s/step'
   assert writers._rate(1234.567) == '1235 steps/s'
 

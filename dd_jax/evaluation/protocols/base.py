@@ -1,19 +1,22 @@
 """What a protocol is, what it may depend on, and the labels that it wants."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
+from dd_jax.evaluation.tester import Tester
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.networks import Network
 from dd_jax.platform import Platform
 from dd_jax.types import DistilledData, Kernel, Key, LabeledData
 
-Tester: TypeAlias = Callable[[Key, DistilledData, Source], jax.Array]
-"""`(keys [m], data, test) -> accuracies in [0, 1] [m]`."""
+Test: TypeAlias = Tester | Callable[[Key, Any, Source], jax.Array]
+"""`(keys [m], data, test) -> accuracies in [0, 1] [m]`.
+
+Of a `Tester` a report has more to tell: classes, confusions, divergence."""
 
 
 class Setting(NamedTuple):
@@ -52,12 +55,12 @@ class Protocol(NamedTuple):
   Attributes:
     name: as reports show it.
     score: `(keys [m], data, test) -> accuracies in [0, 1]`, `[m]`; one learner
-      a key.
+      a key. See `Test`.
     exact: nothing is random: one key is enough and there is no deviation.
   """
 
   name: str
-  score: Tester
+  score: Test
   exact: bool = False
 
 
@@ -75,7 +78,7 @@ def learner(setting: Setting, own: Callable[..., Network]) -> Network:
   return made._replace(platform=made.platform or setting.platform)
 
 
-def on_simplex(setting: Setting, test: Tester) -> Tester:
+def on_simplex(setting: Setting, test: Test) -> Test:
   """`test` on labels as cross-entropy wants them.
 
   Those on the simplex stay as they are, any others count by their largest
@@ -86,29 +89,35 @@ def on_simplex(setting: Setting, test: Tester) -> Tester:
     test: of learners on a set.
   """
 
-  def score(keys: Key, data: DistilledData, real: Source) -> jax.Array:
+  def wanted(data: DistilledData) -> DistilledData:
     label = data.label
     if setting.label_encoding != 'one-hot':
       label = jax.nn.one_hot(label.argmax(-1), label.shape[-1])
-    return test(keys, data._replace(label=label, factors=None), real)
+    return data._replace(label=label, factors=None)
 
-  return score
+  return _of(wanted, test)
 
 
-def centred(
-  setting: Setting, test: Callable[[Key, LabeledData, Source], jax.Array]
-) -> Tester:
+def centred(setting: Setting, test: Test) -> Test:
   """`test` on labels as regression wants them, their mean at zero.
 
   Args:
     setting: says whether they are already.
-    test: of learners on a set.
+    test: of learners on images and labels alone.
   """
 
-  def score(keys: Key, data: DistilledData, real: Source) -> jax.Array:
+  def wanted(data: DistilledData) -> LabeledData:
     label = data.label
     if setting.label_encoding == 'one-hot':
       label = LabelEncoding('centred').encode(label)
-    return test(keys, LabeledData(data.image, label), real)
+    return LabeledData(data.image, label)
 
-  return score
+  return _of(wanted, test)
+
+
+def _of(wanted: Callable[[DistilledData], Any], test: Test) -> Test:
+  """`test` on what `wanted` makes of a set."""
+  if isinstance(test, Tester):
+    predict = test.predict
+    return Tester(lambda keys, data, real: predict(keys, wanted(data), real))
+  return lambda keys, data, real: test(keys, wanted(data), real)

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols.base import Protocol, Setting, centred
-from dd_jax.evaluation.regression import kernel_test
+from dd_jax.evaluation.regression import kernel_predictions
+from dd_jax.evaluation.tester import Tester
 from dd_jax.types import Key, LabeledData
 
 
@@ -20,9 +21,9 @@ def nngp(setting: Setting) -> Protocol:
 
 
 def _krr(get: str, setting: Setting) -> Protocol:
-  exact = kernel_test(setting.kernel(get), setting.ridge)
+  exact = kernel_predictions(setting.kernel(get), setting.ridge)
 
-  def test(keys: Key, data: LabeledData, real: Source) -> jax.Array:
-    return jnp.broadcast_to(exact(data, real), (len(keys),))
+  def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
+    return jnp.broadcast_to(exact(data, real), (len(keys), len(real)))
 
-  return Protocol(f'krr-{get}', centred(setting, test), exact=True)
+  return Protocol(f'krr-{get}', centred(setting, Tester(predict)), exact=True)

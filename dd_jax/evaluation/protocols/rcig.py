@@ -8,6 +8,7 @@ from dd_jax.evaluation.learners import learner_test
 from dd_jax.evaluation.optimizers import warmed_adam
 from dd_jax.evaluation.protocols import frepo
 from dd_jax.evaluation.protocols.base import Protocol, Setting, centred
+from dd_jax.evaluation.tester import Tester
 from dd_jax.methods.frepo import with_flips
 from dd_jax.types import DistilledData, Key, LabeledData
 
@@ -34,7 +35,8 @@ def rcig(setting: Setting) -> Protocol:
     )
   )
 
-  def test(keys: Key, data: LabeledData, real: Source) -> jax.Array:
-    return trained(keys, with_flips(data) if mirrored else data, real)
+  def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
+    doubled = with_flips(data) if mirrored else data
+    return trained.predict(keys, doubled, real)
 
-  return Protocol('rcig', centred(setting, test))
+  return Protocol('rcig', centred(setting, Tester(predict)))

@@ -16,6 +16,7 @@ from dd_jax.evaluation.protocols.base import (
   centred,
   learner,
 )
+from dd_jax.evaluation.tester import Tester
 from dd_jax.networks import NETWORKS
 from dd_jax.types import Key, LabeledData
 
@@ -56,10 +57,10 @@ def rfad_nn(setting: Setting) -> Protocol:
 
   tester = functools.cache(lambda size: learner_test(recipe(size)))
 
-  def test(keys: Key, data: LabeledData, real: Source) -> jax.Array:
-    return tester(len(data.image))(keys, data, real)
+  def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
+    return tester(len(data.image)).predict(keys, data, real)
 
-  return Protocol('rfad-nn', centred(setting, test))
+  return Protocol('rfad-nn', centred(setting, Tester(predict)))
 
 
 def _rates(setting: Setting, size: int) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ import numpy as np
 import optax
 import pytest
 
+from dd_jax.evaluation import diagnoses
 from dd_jax.evaluation.protocols import dc, protocol
 from dd_jax.evaluation.score import evaluate
 
@@ -66,3 +67,13 @@ def test_labels(monkeypatch, setting, images, key, real, encoding):
   evaluate(chosen, key, data, real(), num_learners=1)
   expected = label if encoding == 'one-hot' else np.eye(3)[[0, 1]]
   np.testing.assert_allclose(seen[0].label, expected)
+
+
+def test_learners_that_diverge_say_so(setting, distilled, key, real):
+  """They are wrong everywhere, and not at chance."""
+  data = distilled()._replace(step_size=np.float32(1e30))
+  chosen = protocol('mtt', setting(steps=4))
+  found = evaluate(chosen, key, data, real(), num_learners=2)
+  assert found.mean == 0 and found.undecided == 2 * len(real())
+  (line,) = diagnoses.of_score(found, None, tuple('abc'))
+  assert 'diverged' in line and f'{found.undecided} answers' in line

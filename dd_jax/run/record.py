@@ -1,0 +1,123 @@
+"""What `result.json` holds: plain values of a run, its scores, its machine."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from dd_jax.artifact import Artifact
+from dd_jax.evaluation import diagnoses, tally
+from dd_jax.evaluation.score import Score
+from dd_jax.run.machine import machine, peak_memory_bytes
+from dd_jax.run.result import Result
+from dd_jax.run.scoring import Scorer
+from dd_jax.types import DistilledData
+
+_SCORE_STREAM = 1  # folded into the run's key for the final scores
+_CONFUSED = 100  # classes, up to which result.json has all confusions
+
+
+def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
+  """Test scores of a set and of the baselines beside it, as plain values.
+
+  Returns:
+    `protocol`, `test_accuracy`, `baselines`, `other_scores`, `test_set` and
+    `warnings`, as in `result.json`.
+  """
+  key = jax.random.key(scorer.config['seed'])
+  key = jax.random.fold_in(key, _SCORE_STREAM)
+  scores = scorer.scores(key, data)
+  baselines = scorer.baselines(key)
+  headline = scores.pop(scorer.config['evaluation']['protocol'])
+  counts = np.asarray(scorer.prepared.test.class_count)
+  examples = int(counts.sum())
+  plain = lambda found: {k: plain_score(v, examples) for k, v in found}
+  names = scorer.prepared.dataset.class_names
+  random = baselines.get('random')
+  return {
+    'protocol': headline.protocol,
+    'test_accuracy': plain_score(headline, examples),
+    'baselines': plain(baselines.items()),
+    'other_scores': plain(scores.items()),
+    'test_set': test_set(counts),
+    'warnings': [
+      *diagnoses.of_score(headline, random, names),
+      *diagnoses.of_others({**baselines, **scores}),
+    ],
+  }
+
+
+def plain_score(found: Score, examples: int) -> dict[str, Any]:
+  """A score as JSON: its parts, and how sure the test set makes it.
+
+  Args:
+    found: the score.
+    examples: in the test set.
+  """
+  interval = [round(end, 2) for end in tally.wilson(found.mean, examples)]
+  parts = {
+    **found._asdict(),
+    'values': list(found.values),
+    'interval': interval,
+  }
+  counts = parts.pop('counts')
+  if counts is not None:
+    parts['by_class'] = [
+      None if share is None else round(share, 2)
+      for share in tally.by_class(counts)
+    ]
+    if len(counts) <= _CONFUSED:
+      parts['confusion'] = [list(row) for row in counts]
+  return parts
+
+
+def test_set(counts: np.ndarray) -> dict[str, Any]:
+  """Its size, its classes, and what always answering the commonest scores.
+
+  Args:
+    counts: int `[k]`: examples of each class.
+  """
+  return {
+    'examples': int(counts.sum()),
+    'by_class': counts.tolist(),
+    'commonest': round(100 * float(counts.max() / counts.sum()), 2),
+  }
+
+
+def record(
+  made: Artifact, result: Result, found: dict[str, Any], command: str
+) -> dict[str, Any]:
+  """What `result.json` holds, but for what the pipeline alone knows.
+
+  Args:
+    made: the distilled set.
+    result: how its run ended.
+    found: as `score` gives it.
+    command: what repeats the run.
+  """
+  meta = made.metadata
+  notes = [*result.notes, *meta['dataset']['notes']]
+  if made.preprocessing.note:
+    notes.append(made.preprocessing.note)
+  return {
+    'method': meta['method'],
+    'dataset': meta['dataset']['name'],
+    'images_per_class': meta['ipc'],
+    **meta['budget'],
+    'pixels': made.pixels._asdict(),
+    'selection': result.selection,
+    'selected_step': result.best_step,
+    **found,
+    'steps': result.step,
+    'peak_memory_bytes': peak_memory_bytes(),
+    'machine': machine(),
+    'versions': meta['versions'],
+    'seed': meta['seed'],
+    'command': command,
+    'config': meta['config'],
+    'data': meta['dataset'],
+    'preprocessing': meta['preprocessing']['name'],
+    'label_encoding': meta['label_encoding'],
+    'notes': notes,
+    'warnings': [*result.warnings, *found['warnings']],
+  }

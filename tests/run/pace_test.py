@@ -1,0 +1,50 @@
+"""The time left: steps at their pace, and the validations still to come."""
+
+import pytest
+
+from dd_jax.run.pace import Pace, clock
+
+
+def test_nothing_is_known_at_first():
+  pace = Pace()
+  assert pace.rate is None and pace.left(100) is None
+  pace.steps(1, 5.0)
+  assert pace.rate is None and pace.left(100) is None
+
+
+def test_validations_are_no_steps():
+  """Ten steps a second and five seconds for each of ten validations."""
+  pace, now = Pace(), 60.0
+  pace.steps(1, now)
+  for step in range(100, 600, 100):
+    now += 99 / 10 if step == 100 else 10
+    pace.steps(step, now)
+    now += 30 if step == 100 else 5  # the first one compiles
+    pace.validated(step, now)
+  now += 10
+  pace.steps(600, now)
+  assert pace.rate == pytest.approx(10)
+  assert pace.left(1000) == pytest.approx(400 / 10 + 5 * 5)
+  assert pace.left(600) == pytest.approx(5)  # its own is still to come
+
+
+def test_without_validation_steps_are_all():
+  pace = Pace()
+  pace.steps(501, 0.0)
+  pace.steps(601, 10.0)
+  assert pace.left(1001) == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+  ('seconds', 'said'),
+  [
+    (0, '0:00'),
+    (61, '1:01'),
+    (3725, '1:02:05'),
+    (86_399, '23:59:59'),
+    (86_400, '1 d 0 h'),
+    (300_000, '3 d 11 h'),
+  ],
+)
+def test_clock(seconds, said):
+  assert clock(seconds) == said
