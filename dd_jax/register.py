@@ -79,7 +79,7 @@ from dd_jax.methods import selection as selections
 from dd_jax.methods.method import Method
 from dd_jax.networks import Network
 from dd_jax.parameterization import Parameterization
-from dd_jax.run import pipeline, registries
+from dd_jax.run import limits, registries
 from dd_jax.run import recipe as recipes
 from dd_jax.types import Kernel, UserError
 
@@ -256,7 +256,7 @@ def _add(
   before = registry.get(name)
   registry[name] = part
   try:
-    pipeline.check(_naming(kind, name))
+    limits.check(_naming(kind, name))
   except UserError as error:
     registry.pop(name)
     if before is not None:

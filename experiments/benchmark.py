@@ -22,7 +22,7 @@ from absl import flags
 
 from dd_jax.checks import check_name
 from dd_jax.files import write_json
-from dd_jax.run import command_line, pipeline, settings
+from dd_jax.run import command_line, environment, pipeline, settings
 from dd_jax.types import UserError
 from experiments.benchmarks import CASES, GROUPS
 from experiments.benchmarks.measure import Conditions, Row, yardstick
@@ -95,7 +95,8 @@ def benchmark(fields: dict[str, str]) -> None:
     _measured(n, functools.partial(_run, n, fields)) for n in _RUNS.value
   ]
   if _OUTPUT.value:
-    write_json(_OUTPUT.value, {'versions': pipeline.versions(), 'rows': rows})
+    found = {'versions': environment.versions(), 'rows': rows}
+    write_json(_OUTPUT.value, found)
 
 
 def _place(cores: int, host_devices: int) -> None:

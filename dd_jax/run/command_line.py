@@ -7,14 +7,14 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 from absl import flags, logging
 
 from dd_jax import register
-from dd_jax.run import help_text, pipeline, settings
+from dd_jax.run import environment, help_text, settings
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
 from dd_jax.types import UserError
@@ -128,7 +128,7 @@ def asks_for_help(given: Sequence[str]) -> bool:
 
 def version() -> str:
   """Of this package and of what its numbers depend on most."""
-  found = pipeline.versions()
+  found = environment.versions()
   about = ', '.join(f'{k} {found[k]}' for k in ('jax', 'python'))
   return f'dd_jax {found["dd_jax"]} ({about})'
 
@@ -169,6 +169,22 @@ def command_text(
   """A command line that a shell reads: flags, then fields."""
   changes = [f'--config.{field}={value}' for field, value in fields.items()]
   return shlex.join(['dd-jax', name, *given, *changes])
+
+
+@contextlib.contextmanager
+def asking_for_dataset(given: str | None, what: str) -> Iterator[None]:
+  """Asks for `--dataset` where the data that a file names are not found.
+
+  Args:
+    given: the flag's value; where there is one, it is at fault itself.
+    what: came from those data.
+  """
+  try:
+    yield
+  except UserError as error:
+    if given:
+      raise
+    raise UserError(f'--dataset: missing, and {what} from {error}') from error
 
 
 def mesh(count: int) -> jax.sharding.Mesh | None:

@@ -1,14 +1,10 @@
 """One run from data to report: the only place where all the parts meet."""
 
 import contextlib
-import importlib.metadata
+import functools
 import itertools
 import json
-import math
 import os
-import platform
-import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +15,6 @@ import numpy as np
 from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
-from dd_jax.checks import check_name
 from dd_jax.data.by_class import check_counts
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.load import load
@@ -27,36 +22,27 @@ from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.source import Source
 from dd_jax.evaluation.score import Score
 from dd_jax.platform import here
-from dd_jax.run import driver, experts, parts, recipe, registries
+from dd_jax.run import (
+  driver,
+  environment,
+  experts,
+  limits,
+  memory,
+  parts,
+  recipe,
+  registries,
+)
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
+from dd_jax.run.lengthen import as_long_as, check_schedules, lengthens
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
-from dd_jax.types import DistilledData, PyTree, UserError
-from dd_jax.version import VERSION
+from dd_jax.types import DistilledData, UserError
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
-_COUNTS = (
-  'ipc',
-  'batch_size',
-  'inner_batch_size',
-  'inner_steps',
-  'count',
-  'at_once',
-  'expert_epochs',
-  'max_start',
-  'segments',
-  'pool_size',
-  'max_age',
-  'width',
-  'learners',
-  'networks',
-  'validation_learners',
-)  # at least 1; other numbers may be 0
-_FLAGS = ('ipc', 'seed', 'num_steps', 'image_size')  # have short names too
 
 
 class Outcome(NamedTuple):
@@ -96,13 +82,26 @@ def run(
     UserError: what the user gave is wrong, or the loss diverged.
     Interrupted: SIGINT or SIGTERM came.
   """
-  check(config)
+  limits.check(config)
+  kept = functools.partial(_kept, workdir)
+  with memory.told(config, kept):
+    return _run(config, dataset, workdir, writers, command, mesh)
+
+
+def _run(
+  config: Config,
+  dataset: Dataset | None,
+  workdir: Workdir | None,
+  writers: Sequence[Writer],
+  command: str,
+  mesh: jax.sharding.Mesh | None,
+) -> Outcome:
   dataset = dataset or load_dataset(config)
   identity = {'config': _portable(config), 'data': dataset.provenance}
   start = parts.started_from(config)
   if start:  # its name alone, distilled.npz as a rule, would not tell
     identity['start'] = {'sha256': artifact.digest(start)}
-  finished = workdir.finished(identity) if workdir else None
+  finished = _finished(workdir, identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   cache = Cache()
@@ -113,7 +112,9 @@ def run(
   checkpointer = None
   if workdir:
     workdir.claim(identity)
-    checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
+    checkpointer = Checkpointer(
+      workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
+    )
   notes = parts.notes(config, scorer.setting)
   for writer, note in itertools.product(writers, notes):
     writer.message(note)
@@ -150,10 +151,33 @@ def _released(workdir: Workdir | None) -> Iterator[None]:
   """Gives the folder back where a run is refused before its first step."""
   try:
     yield
-  except UserError:
-    if workdir:
+  except Exception as error:
+    refused = isinstance(error, UserError) or memory.exhausted(error)
+    if workdir and refused:
       workdir.release()
     raise
+
+
+def _finished(
+  workdir: Workdir, identity: dict[str, Any]
+) -> dict[str, Any] | None:
+  """The result of a run that is done; None where steps are left, or added.
+
+  Raises:
+    UserError: the folder is another run's, or the run cannot be lengthened.
+  """
+  held = workdir.held()
+  if held is None or not lengthens(held, identity):
+    return workdir.finished(identity)
+  workdir.check(as_long_as(held, identity))
+  check_schedules(identity['config'], held['config']['num_steps'])
+  return None
+
+
+def _kept(workdir: Workdir | None) -> str:
+  """What a run leaves that could not go on."""
+  steps = workdir.checkpoints() if workdir else []
+  return f'; the checkpoint of step {max(steps)} is kept' if steps else ''
 
 
 def _source(
@@ -186,36 +210,6 @@ def held_out(config: Config) -> float | None:
   """Validation examples: a count, a share below 1, or None for the default."""
   share: float = config['validation']
   return (int(share) if share >= 1 else share) or None
-
-
-def check(config: Config) -> None:
-  """Refuses values that no run can have, before anything is computed.
-
-  Raises:
-    UserError: names the field, the value and what is allowed.
-  """
-  for field, value in _numbers(config):
-    name = field.rpartition('.')[2]
-    least = 1 if name in _COUNTS else -1 if name == 'num_steps' else 0
-    if not (math.isfinite(value) and value >= least):
-      flag = field if field in _FLAGS else f'config.{field}'
-      raise UserError(f'--{flag}={value}: allowed are {least} and more')
-  section = config['evaluation']
-  features = ('pixels', 'network')
-  check_name('evaluation.features', section['features'], features)
-  for name in section['baselines']:
-    check_name('evaluation.baselines', name, recipe.SELECTIONS)
-  for name in (section['protocol'], *section['others']):
-    check_name('evaluation.protocol', name, recipe.PROTOCOLS)
-
-
-def _numbers(config: Config, path: str = '') -> Iterator[tuple[str, float]]:
-  """Every number of the configuration by its dotted name."""
-  for field, value in config.items():
-    if isinstance(value, dict):
-      yield from _numbers(value, f'{path}{field}.')
-    elif isinstance(value, int | float):
-      yield path + field, value
 
 
 def _method(
@@ -271,7 +265,7 @@ def _artifact(config: Config, prepared: Prepared, result: Result) -> Artifact:
     'budget': _budget(config, result),
     'config': _portable(config),
     'seed': config['seed'],
-    'versions': versions(),
+    'versions': environment.versions(),
   }
   if data.factors is not None:
     metadata['decoder'] = recipe.decoder(config)
@@ -350,7 +344,7 @@ def _record(
     'selected_step': result.best_step,
     **found,
     'steps': result.step,
-    'peak_memory_bytes': peak_memory_bytes(),
+    'peak_memory_bytes': environment.peak_memory_bytes(),
     'versions': meta['versions'],
     'seed': meta['seed'],
     'command': command,
@@ -379,19 +373,3 @@ def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
     workdir.rows('validation.jsonl'),
   )
   workdir.write_json(RESULT, record)
-
-
-def versions() -> dict[str, str]:
-  """Versions of what the numbers depend on."""
-  names = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
-  found = {name: importlib.metadata.version(name) for name in names}
-  return {'dd_jax': VERSION, **found, 'python': platform.python_version()}
-
-
-def peak_memory_bytes() -> int:
-  """The most memory so far: of the accelerator, or of this process."""
-  statistics: PyTree = jax.local_devices()[0].memory_stats()
-  if statistics and 'peak_bytes_in_use' in statistics:
-    return int(statistics['peak_bytes_in_use'])
-  unit = 1 if sys.platform == 'darwin' else 1024
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -14,7 +14,15 @@ from dd_jax.cache import Cache
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
-from dd_jax.run import command_line, pipeline, recipe, registries, settings
+from dd_jax.run import (
+  command_line,
+  limits,
+  memory,
+  pipeline,
+  recipe,
+  registries,
+  settings,
+)
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import UserError
@@ -84,7 +92,8 @@ def evaluate(fields: dict[str, str]) -> None:
     print('note: these are not the data that the set was distilled from')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
-  found = interruptible(lambda: pipeline.score(scorer, held.data))
+  with memory.told({'evaluation': config['evaluation']}):
+    found = interruptible(lambda: pipeline.score(scorer, held.data))
   print(command_line.table(found))
   if _OUTPUT.value:
     write_json(_OUTPUT.value, found)
@@ -120,7 +129,7 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   recipe.update(config, _given(named))
   recipe.update(config, {'evaluation': _given(scored)})
   settings.change(config, fields)
-  pipeline.check(config)
+  limits.check(config)
   return config
 
 
@@ -129,14 +138,8 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dataset(config: recipe.Config) -> Dataset:
-  try:
+  with command_line.asking_for_dataset(_DATASET.value, 'the set was distilled'):
     return pipeline.load_dataset(config)
-  except UserError as error:
-    if _DATASET.value:
-      raise
-    raise UserError(
-      f'--dataset: missing, and the set was distilled from {error}'
-    ) from error
 
 
 def _check_fit(held: artifact.Artifact, dataset: Dataset) -> None:

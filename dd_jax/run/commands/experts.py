@@ -16,7 +16,15 @@ from dd_jax.cache import Cache
 from dd_jax.data.load import names
 from dd_jax.data.prepare import prepare
 from dd_jax.experts import ExpertStore
-from dd_jax.run import command_line, experts, pipeline, recipe, settings
+from dd_jax.run import (
+  command_line,
+  experts,
+  limits,
+  memory,
+  pipeline,
+  recipe,
+  settings,
+)
 from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
 
@@ -87,7 +95,7 @@ def train(fields: dict[str, str]) -> None:
   if not _STORE.value:
     raise UserError('--store: missing; name a folder')
   config = _configuration(fields)
-  pipeline.check(config)
+  limits.check(config)
   if recipe.expert_span(config) is None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
   mesh = command_line.mesh(_DEVICES.value)
@@ -97,7 +105,8 @@ def train(fields: dict[str, str]) -> None:
   store = ExpertStore.start(_STORE.value, wanted)
   told = [] if FLAGS['quiet'].value else [ProgressWriter(0)]
   try:
-    experts.train(store, config, prepared, told, mesh)
+    with memory.told(config):
+      experts.train(store, config, prepared, told, mesh)
   finally:
     for writer in told:
       writer.close()
