@@ -7,7 +7,7 @@ from typing import Any
 from dd_jax import artifact, register
 from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset, from_arrays
-from dd_jax.run import loading, pipeline, recipe
+from dd_jax.run import limits, loading, pipeline, recipe
 from dd_jax.run.pipeline import Outcome
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter, ProgressWriter, Writer
@@ -55,7 +55,7 @@ def distill(
   register.load_installed()
   chosen = recipe.update(recipe.default(method), config or {})
   recipe.update(chosen, {'ipc': ipc, 'seed': seed})
-  pipeline.check(chosen)
+  limits.check(chosen)
   if isinstance(x_train, Dataset):
     dataset = x_train
   elif y_train is None:

@@ -58,7 +58,7 @@ its `pyproject.toml`:
     [project.entry-points."dd_jax.parts"]
     mine = "my_package.parts"
 
-Once it is installed, every binary and `dd_jax.distill` know its parts. Without
+Once it is installed, every command and `dd_jax.distill` know its parts. Without
 a package, the file given as `--config` may register what it names. An artefact
 records whose parts it was made with, and says so where they are missing.
 
@@ -79,7 +79,7 @@ from dd_jax.methods import selection as selections
 from dd_jax.methods.method import Method
 from dd_jax.networks import Network
 from dd_jax.parameterization import Parameterization
-from dd_jax.run import pipeline, registries
+from dd_jax.run import limits, registries
 from dd_jax.run import recipe as recipes
 from dd_jax.types import Kernel, UserError
 
@@ -215,7 +215,7 @@ def selection(
 def load_installed() -> None:
   """Loads what installed packages register, once.
 
-  Every binary, `dd_jax.distill` and `dd_jax.load` call this.
+  Every command, `dd_jax.distill` and `dd_jax.load` call this.
 
   Raises:
     UserError: a package fails; names it and its error.
@@ -256,7 +256,7 @@ def _add(
   before = registry.get(name)
   registry[name] = part
   try:
-    pipeline.check(_naming(kind, name))
+    limits.check(_naming(kind, name))
   except UserError as error:
     registry.pop(name)
     if before is not None:

@@ -1,4 +1,4 @@
-"""Binaries, recipes and results: thin users of dd_jax."""
+"""Benchmarks and their results, and `dd-jax` as modules of a checkout."""
 
 import signal
 import sys

@@ -25,27 +25,59 @@ from dd_jax.files import write_json
 from dd_jax.run import command_line, pipeline, settings
 from dd_jax.run.machine import versions
 from dd_jax.types import UserError
-from experiments import configs
 from experiments.benchmarks import CASES, GROUPS
 from experiments.benchmarks.measure import Conditions, Row, yardstick
 
 command_line.load_parts()
+FLAGS = command_line.new_flags()
 _CASES = flags.DEFINE_list(
-  'cases', ['speed'], 'Names, or speed, kernels, unroll; see --list.'
+  'cases',
+  ['speed'],
+  'Names, or speed, kernels, unroll; see --list.',
+  flag_values=FLAGS,
 )
-_LIST = flags.DEFINE_bool('list', False, 'Lists the cases.')
-_CORES = flags.DEFINE_integer('cores', 1, 'CPU cores to run on; 0 for all.')
+_LIST = flags.DEFINE_bool(
+  'list',
+  False,
+  'Lists the cases.',
+  flag_values=FLAGS,
+)
+_CORES = flags.DEFINE_integer(
+  'cores',
+  1,
+  'CPU cores to run on; 0 for all.',
+  flag_values=FLAGS,
+)
 _HOST_DEVICES = flags.DEFINE_integer(
-  'host_devices', 1, 'Devices that the CPU shows as; batches are split.'
+  'host_devices',
+  1,
+  'Devices that the CPU shows as; batches are split.',
+  flag_values=FLAGS,
 )
 _RUNS = flags.DEFINE_list(
-  'runs', [], 'Whole runs to score, as SET:METHOD:IPC, by their recipes.'
+  'runs',
+  [],
+  'Whole runs to score, as SET:METHOD:IPC, by their recipes.',
+  flag_values=FLAGS,
 )
 _DATA = flags.DEFINE_list(
-  'data', [], 'SET=FILE: where a set of --runs lies, if not found by name.'
+  'data',
+  [],
+  'SET=FILE: where a set of --runs lies, if not found by name.',
+  flag_values=FLAGS,
 )
-_REPEATS = flags.DEFINE_integer('repeats', 5, 'Timed repeats of each case.')
-_OUTPUT = flags.DEFINE_string('output', None, 'Also write the rows as JSON.')
+_REPEATS = flags.DEFINE_integer(
+  'repeats',
+  5,
+  'Timed repeats of each case.',
+  flag_values=FLAGS,
+)
+_OUTPUT = flags.DEFINE_string(
+  'output',
+  None,
+  'Also write the rows as JSON.',
+  flag_values=FLAGS,
+)
 
 
 def benchmark(fields: dict[str, str]) -> None:
@@ -92,7 +124,7 @@ def _run(name: str, fields: dict[str, str]) -> Row:
     named = {'dataset': dataset, 'method': method, 'ipc': int(ipc)}
   except ValueError:
     raise UserError(f'--runs={name}: must be SET:METHOD:IPC') from None
-  config = settings.configuration(configs.FOLDER, None, named, fields)
+  config = settings.configuration(None, named, fields)
   where = dict(x.split('=', 1) for x in _DATA.value)
   config['dataset'] = where.get(dataset, dataset)
   result = pipeline.run(config, command=f'--runs={name}').result
@@ -118,4 +150,6 @@ def _measured(name: str, case: Callable[[], Row]) -> Row:
 
 
 if __name__ == '__main__':
-  command_line.run(benchmark)
+  command_line.run(
+    command_line.Command('benchmark', __doc__ or '', FLAGS, benchmark)
+  )

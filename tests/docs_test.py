@@ -21,10 +21,10 @@ from dd_jax.methods import METHODS
 from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
-from dd_jax.run import recipe
+from dd_jax.recipes import FOLDER
+from dd_jax.run import fields, recipe
 from dd_jax.run.parts import Setting, build, build_kernel
 from dd_jax.types import DistilledData
-from experiments import configs
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / 'docs'
@@ -154,9 +154,8 @@ def test_the_page_on_the_artefact_names_every_array(tmp_path):
 
 
 def test_every_field_is_described():
-  catalogue = ours('catalogue')
-  assert set(ours('fields').FIELDS) == set(catalogue.flat(recipe.COMMON))
-  assert 'krr-nngp' in catalogue.described('evaluation.protocol')
+  assert set(fields.FIELDS) == set(fields.flat(recipe.COMMON))
+  assert 'krr-nngp' in fields.described('evaluation.protocol')
 
 
 REGISTRIES = {
@@ -190,7 +189,7 @@ def test_every_recipe_is_shown_as_it_stands(parts, folder):
   shown = PAPER.sub(r'\1', parts[folder or 'recipes'])
   files = [
     path
-    for path in sorted((configs.FOLDER / folder).glob('*.py'))
+    for path in sorted((FOLDER / folder).glob('*.py'))
     if path.name[0] != '_'
   ]
   found = re.findall(r'^## (.*)$', shown, re.MULTILINE)

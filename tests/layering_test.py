@@ -52,20 +52,31 @@ FLOORS = (
   'run.input_pipeline',
   'run.driver',
   'run.registries',
+  'run.fields',
   'run.recipe',
   'run.loading',
   'run.resolved',
+  'run.limits',
+  'run.memory',
+  'run.lengthen',
   'run.parts',
   'run.experts',
   'run.scoring',
   'run.record',
   'run.pipeline',
+  'recipes',
   'run.settings',
+  'run.resume',
+  'run.seeds',
   'register',
+  'run.help_text',
   'run.command_line',
   'run',
   'api',
+  'run.commands',
+  'run.main',
   'testing',
+  '__main__',
   '__init__',
 )
 
@@ -73,8 +84,8 @@ FLOORS = (
 # neural-tangents adapter lends names to another package's import: our own code
 # touches jax's internals in one file.
 ONLY_IN = {
-  'absl.app': ('run/command_line.py',),
-  'absl.flags': ('run/command_line.py',),
+  'absl.app': (),
+  'absl.flags': ('run/command_line.py', 'run/help_text.py', 'run/commands/'),
   'experiments': (),
   'jax._src': (),
   'jaxlib': (),
@@ -156,7 +167,8 @@ def test_guarded_packages_stay_in_their_file(path):
   for module in imported(path):
     for parent, places in ONLY_IN.items():
       if within(module, parent):
-        assert name(path) in places, f'{name(path)} imports {module}'
+        allowed = name(path).startswith(places)
+        assert allowed, f'{name(path)} imports {module}'
 
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)

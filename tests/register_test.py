@@ -422,7 +422,7 @@ def site(tmp_path):
 
 def call(tmp_path, name, *arguments, site=''):
   return subprocess.run(
-    [sys.executable, '-m', f'experiments.{name}', *arguments],
+    [sys.executable, '-m', 'dd_jax', name, *arguments],
     cwd=tmp_path,
     env={
       **os.environ,

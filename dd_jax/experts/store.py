@@ -119,7 +119,7 @@ class ExpertStore:
     except FileNotFoundError:
       raise UserError(
         f'{path}: holds no experts (no {MANIFEST}); train them with '
-        'python -m experiments.experts'
+        'dd-jax experts'
       ) from None
     except (OSError, ValueError, KeyError, TypeError):
       raise UserError(

@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -67,6 +67,7 @@ class Checkpointer:
     resume: bool = True,
     every_seconds: float = 60.0,
     keep: int = 2,
+    free: Sequence[str] = (),
   ) -> None:
     """Looks at the directory; writes nothing yet.
 
@@ -77,6 +78,7 @@ class Checkpointer:
       resume: see the attribute.
       every_seconds: see the attribute.
       keep: how many of the newest to keep.
+      free: dotted fields of `identity` in which a checkpoint may differ.
 
     Raises:
       UserError: not `resume`, and the directory holds checkpoints.
@@ -86,6 +88,7 @@ class Checkpointer:
     self.every_seconds = every_seconds
     self._identity = _flat(identity)
     self._keep = keep
+    self._free = free
     self._last_save = time.monotonic()
     if not resume and self.latest_step() is not None:
       raise UserError(
@@ -192,7 +195,11 @@ class Checkpointer:
 
   def _check_identity(self, saved: dict[str, Any]) -> None:
     ours = self._identity
-    differing = [k for k in {**saved, **ours} if saved.get(k) != ours.get(k)]
+    differing = [
+      k
+      for k in {**saved, **ours}
+      if saved.get(k) != ours.get(k) and k not in self._free
+    ]
     if not differing:
       return
     what = ', '.join(

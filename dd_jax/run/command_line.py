@@ -1,19 +1,21 @@
-"""What every binary does around its work: flags in, one line out on errors."""
+"""What every command does around its work: flags in, one line out on errors."""
 
+import contextlib
+import difflib
 import os
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
-from absl import app, flags, logging
+from absl import flags, logging
 
 from dd_jax import register
 from dd_jax.report.facts import unequal
-from dd_jax.run import settings
+from dd_jax.run import help_text, machine, settings
 from dd_jax.run.answer import answering
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
@@ -32,33 +34,60 @@ def load_parts() -> None:
     raise SystemExit(2) from None
 
 
-def run(main: Callable[[dict[str, str]], None]) -> None:
-  """Runs `main(fields)`, where `fields` are the `--config.FIELD` flags.
+class Command(NamedTuple):
+  """What can be asked for on the command line.
+
+  Attributes:
+    name: after `dd-jax`.
+    about: what it is for: its first line, then the rest of its help.
+    flags: made by `new_flags`.
+    main: `(fields, *operands)`; `fields` are the `--config.FIELD=VALUE` given.
+      Without `takes_fields`, `(*operands)`.
+    operands: names of what may be given besides flags.
+    takes_fields: whether `--config.FIELD=VALUE` is for it.
+  """
+
+  name: str
+  about: str
+  flags: flags.FlagValues
+  main: Callable[..., None]
+  operands: tuple[str, ...] = ()
+  takes_fields: bool = True
+
+
+def new_flags() -> flags.FlagValues:
+  """The flags of a command: so far those that every command has.
+
+  They are its own: those of two commands may have the same names.
+  """
+  found = flags.FlagValues()
+  found.set_gnu_getopt(True)
+  flags.DEFINE_bool('quiet', False, 'Print errors and the result only.', found)
+  return found
+
+
+def listed(values: flags.FlagValues) -> list[flags.Flag]:
+  """Flags as they were defined, those that every command has last."""
+  modules = values.flags_by_module_dict()
+  found = [flag for held in modules.values() for flag in held]
+  return sorted(found, key=lambda flag: flag.name == 'quiet')
+
+
+def run(command: Command, arguments: Sequence[str] | None = None) -> None:
+  """Runs a command; by default on the arguments of this process.
 
   A user's mistake becomes one line and exit status 2; a signal, after its
   checkpoint, the status that a shell expects.
   """
-  fields: dict[str, str] = {}
+  given = sys.argv[1:] if arguments is None else arguments
+  ends_in_a_line(lambda: _run(command, given))
 
-  def parse(argv: Sequence[str]) -> list[str]:
-    others, found = settings.split(argv)
-    fields.update(found)
-    try:
-      return flags.FLAGS(others)
-    except flags.Error as error:
-      raise UserError(str(error).splitlines()[0]) from error
 
-  def guarded(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-      raise UserError(f'{argv[1]}: is no flag; see --help')
-    if not flags.FLAGS['verbosity'].present:
-      logging.set_verbosity(logging.WARNING)
-    with answering(), Signals() as signals, signals.raising():
-      main(fields)
-
+def ends_in_a_line(work: Callable[[], None]) -> None:
+  """Does `work`, and ends the process in one line where it cannot."""
   sys.unraisablehook = _in_main_thread
   try:
-    app.run(guarded, flags_parser=parse)
+    work()
   except UserError as error:
     _leave(f'error: {error}', 2)
   except Interrupted as stop:
@@ -66,23 +95,98 @@ def run(main: Callable[[dict[str, str]], None]) -> None:
   except Stop as stop:
     name = signal.Signals(stop.signum).name
     _leave(f'{name}: stopped', 128 + stop.signum)
+  except BrokenPipeError:  # `| head` has read enough
+    _leave('', 0)
   except OSError as error:
     named = f'{error.filename}: ' if error.filename else ''
     _leave(f'error: {named}{error.strerror or error}', 2)
 
 
-def command(
-  binary: str, fields: Mapping[str, str], left_out: Sequence[str]
+def _run(command: Command, given: Sequence[str]) -> None:
+  if asks_for_help(given):
+    print(
+      help_text.of_command(
+        command.name, command.about, command.operands, listed(command.flags)
+      )
+    )
+    return
+  if '--version' in given:
+    print(version())
+    return
+  operands, fields = _parsed(command, given)
+  quiet = command.flags['quiet'].value
+  logging.set_verbosity(logging.ERROR if quiet else logging.WARNING)
+  with answering(), Signals() as signals, signals.raising():
+    if command.takes_fields:
+      command.main(fields, *operands)
+    else:
+      command.main(*operands)
+
+
+def asks_for_help(given: Sequence[str]) -> bool:
+  """Whether `-h` or `--help` is among the arguments."""
+  return any(argument in ('-h', '-help', '--help') for argument in given)
+
+
+def version() -> str:
+  """Of this package and of what its numbers depend on most."""
+  found = machine.versions()
+  about = ', '.join(f'{k} {found[k]}' for k in ('jax', 'python'))
+  return f'dd_jax {found["dd_jax"]} ({about})'
+
+
+def _parsed(
+  command: Command, given: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+  """Operands and fields; the flags are set."""
+  others, fields = list(given), {}
+  if command.takes_fields:
+    others, fields = settings.split(given)
+  command.flags.unparse_flags()  # a process may run it twice
+  try:
+    operands = command.flags(['', *others])[1:]
+  except flags.UnrecognizedFlagError as error:
+    raise UserError(_unknown_flag(error.flagname, command.flags)) from error
+  except (flags.Error, ValueError) as error:
+    raise UserError(str(error).splitlines()[0]) from error
+  for extra in operands[len(command.operands) :]:
+    raise UserError(f'{extra}: is no flag; see --help')
+  return operands, fields
+
+
+def _unknown_flag(name: str, values: flags.FlagValues) -> str:
+  near = difflib.get_close_matches(name, list(values), 1)
+  hint = f' (did you mean --{near[0]}?)' if near else ''
+  return f'--{name}: unknown flag{hint}; see --help'
+
+
+def given_flags(values: flags.FlagValues) -> dict[str, str]:
+  """The flags that were given, by name, each as `--NAME=VALUE`."""
+  return {f.name: f.serialize() for f in listed(values) if f.present}
+
+
+def command_text(
+  name: str, given: Iterable[str], fields: Mapping[str, Any]
 ) -> str:
-  """The command line of this run, without the flags in `left_out`."""
-  known = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
-  given = [
-    flag.serialize()
-    for flag in known
-    if flag.present and flag.name not in left_out
-  ]
-  given += [f'--config.{field}={value}' for field, value in fields.items()]
-  return shlex.join(['python', '-m', f'experiments.{binary}', *given])
+  """A command line that a shell reads: flags, then fields."""
+  changes = [f'--config.{field}={value}' for field, value in fields.items()]
+  return shlex.join(['dd-jax', name, *given, *changes])
+
+
+@contextlib.contextmanager
+def asking_for_dataset(given: str | None, what: str) -> Iterator[None]:
+  """Asks for `--dataset` where the data that a file names are not found.
+
+  Args:
+    given: the flag's value; where there is one, it is at fault itself.
+    what: came from those data.
+  """
+  try:
+    yield
+  except UserError as error:
+    if given:
+      raise
+    raise UserError(f'--dataset: missing, and {what} from {error}') from error
 
 
 def mesh(count: int) -> jax.sharding.Mesh | None:
@@ -153,7 +257,9 @@ def _in_main_thread(unraisable: Any) -> None:
 
 def _leave(text: str, status: int) -> None:
   """Ends the process at once: a compilation may run on in a thread."""
-  print(text, file=sys.stderr)
-  sys.stdout.flush()
+  if text:
+    print(text, file=sys.stderr)
+  with contextlib.suppress(BrokenPipeError):
+    sys.stdout.flush()
   sys.stderr.flush()
   os._exit(status)

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import itertools
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ import numpy as np
 from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
-from dd_jax.checks import check_name
 from dd_jax.data import preprocess
 from dd_jax.data.dataset import Dataset, described
 from dd_jax.data.prepare import Prepared, prepare
@@ -24,13 +22,16 @@ from dd_jax.platform import here
 from dd_jax.run import (
   driver,
   experts,
+  limits,
   loading,
+  memory,
   parts,
   recipe,
   registries,
 )
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
+from dd_jax.run.lengthen import as_long_as, check_schedules, lengthens
 from dd_jax.run.machine import versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.record import record, score
@@ -40,25 +41,6 @@ from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, UserError
-
-_COUNTS = (
-  'ipc',
-  'batch_size',
-  'inner_batch_size',
-  'inner_steps',
-  'count',
-  'at_once',
-  'expert_epochs',
-  'max_start',
-  'segments',
-  'pool_size',
-  'max_age',
-  'width',
-  'learners',
-  'networks',
-  'validation_learners',
-)  # at least 1; other numbers may be 0
-_FLAGS = ('ipc', 'seed', 'num_steps', 'image_size')  # have short names too
 
 
 class Outcome(NamedTuple):
@@ -98,12 +80,25 @@ def run(
     UserError: what the user gave is wrong, or the loss diverged.
     Interrupted: SIGINT or SIGTERM came.
   """
-  check(config)
+  limits.check(config)
+  kept = functools.partial(_kept, workdir)
+  with memory.told(config, kept):
+    return _run(config, dataset, workdir, writers, command, mesh)
+
+
+def _run(
+  config: Config,
+  dataset: Dataset | None,
+  workdir: Workdir | None,
+  writers: Sequence[Writer],
+  command: str,
+  mesh: jax.sharding.Mesh | None,
+) -> Outcome:
   clock = Stopwatch()
   dataset = dataset or loading.load_dataset(config)
   start, fitted = parts.started_from(config), parts.preprocessing(config)
   identity = _identity(config, dataset, start, fitted)
-  finished = workdir.finished(identity) if workdir else None
+  finished = _finished(workdir, identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   cache = Cache()
@@ -116,10 +111,12 @@ def run(
   checkpointer = None
   if workdir:
     workdir.claim(identity)
-    checkpointer = Checkpointer(workdir.path / CHECKPOINTS, identity)
+    checkpointer = Checkpointer(
+      workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
+    )
   notes = parts.notes(config, scorer.setting) + loading.notes(config, prepared)
-  told = [described(dataset), *dataset.provenance['notes'], *notes]
-  for writer, note in itertools.product(writers, told):
+  lines = [described(dataset), *dataset.provenance['notes'], *notes]
+  for writer, note in itertools.product(writers, lines):
     writer.message(note)
   clock.lap()
   source, taught = _source(config, prepared, cache, writers, mesh)
@@ -203,10 +200,33 @@ def _released(workdir: Workdir | None) -> Iterator[None]:
   """Gives the folder back where a run is refused before its first step."""
   try:
     yield
-  except UserError:
-    if workdir:
+  except Exception as error:
+    refused = isinstance(error, UserError) or memory.exhausted(error)
+    if workdir and refused:
       workdir.release()
     raise
+
+
+def _finished(
+  workdir: Workdir, identity: dict[str, Any]
+) -> dict[str, Any] | None:
+  """The result of a run that is done; None where steps are left, or added.
+
+  Raises:
+    UserError: the folder is another run's, or the run cannot be lengthened.
+  """
+  held = workdir.held()
+  if held is None or not lengthens(held, identity):
+    return workdir.finished(identity)
+  workdir.check(as_long_as(held, identity))
+  check_schedules(identity['config'], held['config']['num_steps'])
+  return None
+
+
+def _kept(workdir: Workdir | None) -> str:
+  """What a run leaves that could not go on."""
+  steps = workdir.checkpoints() if workdir else []
+  return f'; the checkpoint of step {max(steps)} is kept' if steps else ''
 
 
 def _source(
@@ -222,36 +242,6 @@ def _source(
       return experts.source(config, prepared, cache, writers, mesh)
   except Stop as stop:
     raise Interrupted(0, stop.signum) from None
-
-
-def check(config: Config) -> None:
-  """Refuses values that no run can have, before anything is computed.
-
-  Raises:
-    UserError: names the field, the value and what is allowed.
-  """
-  for field, value in _numbers(config):
-    name = field.rpartition('.')[2]
-    least = 1 if name in _COUNTS else -1 if name == 'num_steps' else 0
-    if not (math.isfinite(value) and value >= least):
-      flag = field if field in _FLAGS else f'config.{field}'
-      raise UserError(f'--{flag}={value}: allowed are {least} and more')
-  section = config['evaluation']
-  features = ('pixels', 'network')
-  check_name('evaluation.features', section['features'], features)
-  for name in section['baselines']:
-    check_name('evaluation.baselines', name, recipe.SELECTIONS)
-  for name in (section['protocol'], *section['others']):
-    check_name('evaluation.protocol', name, recipe.PROTOCOLS)
-
-
-def _numbers(config: Config, path: str = '') -> Iterator[tuple[str, float]]:
-  """Every number of the configuration by its dotted name."""
-  for field, value in config.items():
-    if isinstance(value, dict):
-      yield from _numbers(value, f'{path}{field}.')
-    elif isinstance(value, int | float):
-      yield path + field, value
 
 
 def _method(

@@ -262,10 +262,15 @@ def learns_labels(config: Config) -> bool:
 
 def takes_parameterization(method: str) -> bool:
   """Whether images may be factorised: not where a method chooses them."""
-  factory, changes, _ = METHODS[method]
+  changes = METHODS[method].recipe
   if not changes.get('parameterization', {}).get('learn_images', True):
     return False
-  return 'parameterization' in inspect.signature(factory).parameters
+  return takes(method, 'parameterization')
+
+
+def takes(method: str, part: str) -> bool:
+  """Whether a method is given a part, such as `network` or `optimizer`."""
+  return part in inspect.signature(METHODS[method].factory).parameters
 
 
 def _optional_int(annotation: Any) -> bool:

@@ -1,8 +1,8 @@
 """From the command line to a configuration.
 
-`--config=FILE[:ARGUMENT]` names a recipe file, where the argument is
-`DATASET,IPC` or one of the two, and `--config.FIELD=VALUE` changes a field of
-it; both are read here, before absl sees the other flags.
+`--config=RECIPE[:ARGUMENT]` names a recipe of this package or a file, where the
+argument is `DATASET,IPC` or one of the two, and `--config.FIELD=VALUE` changes
+a field of it; both are read here, before absl sees the other flags.
 """
 
 import ast
@@ -12,6 +12,7 @@ import runpy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dd_jax import recipes
 from dd_jax.checks import check_name
 from dd_jax.files import kind
 from dd_jax.run import recipe
@@ -41,7 +42,6 @@ def split(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def configuration(
-  recipes: pathlib.Path,
   file: str | None,
   named: Mapping[str, Any],
   fields: Mapping[str, str],
@@ -49,8 +49,8 @@ def configuration(
   """The complete configuration of a run.
 
   Args:
-    recipes: the folder of recipe files, DATASET_METHOD.py.
-    file: the recipe file, by default that of the named set and method where
+    file: a recipe by name (`mnist_dm`, `published/dc`) or the path of a file;
+      a file wins. By default `DATASET_METHOD` of the named set and method where
       there is one, else the method's own settings.
     named: values of the flags that were given: `dataset`, `method`, `ipc`, ...
     fields: changes, by dotted field.
@@ -60,7 +60,7 @@ def configuration(
   """
   values = dict(named)
   method = values.pop('method', None)
-  config = _recipe(recipes, file, method, values)
+  config = _recipe(file, method, values)
   if method and config['method']['name'] != method:
     raise UserError(
       f'--method={method}: the recipe {file} is for '
@@ -82,32 +82,39 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
 
 
 def _recipe(
-  recipes: pathlib.Path,
-  file: str | None,
-  method: str | None,
-  values: Mapping[str, Any],
+  file: str | None, method: str | None, values: Mapping[str, Any]
 ) -> recipe.Config:
   flags = {k: values[k] for k in ('dataset', 'ipc') if values.get(k)}
   if 'dataset' in flags:
     flags['dataset'] = pathlib.Path(flags['dataset']).stem
   if file is None:
-    return _own_recipe(recipes, method or 'kip', flags)
+    return _own_recipe(method or 'kip', flags)
   name, _, argument = file.partition(':')
-  asked = _asked(file, argument)
-  if not pathlib.Path(name).is_file():
-    known = ', '.join(sorted(p.name for p in recipes.glob('[a-z]*.py')))
-    raise UserError(f'--config={name}: no such file; recipes here are {known}')
-  return _load(pathlib.Path(name), asked, flags)
+  return _load(_path(name), name, _asked(file, argument), flags)
 
 
-def _own_recipe(
-  recipes: pathlib.Path, method: str, flags: Mapping[str, Any]
-) -> recipe.Config:
+def _path(name: str) -> pathlib.Path:
+  """The file of a recipe: at that path, or the package's of that name."""
+  path = pathlib.Path(name)
+  if path.is_file():
+    return path
+  found = recipes.find(name)
+  if found is None:
+    near = recipes.nearest(name)
+    hint = f' (did you mean {near}?)' if near else ''
+    raise UserError(
+      f'--config={name}: no such file and no recipe{hint}; `dd-jax list '
+      'recipes` names them'
+    )
+  return found
+
+
+def _own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
   """That of the set and method; the method's settings where there is none."""
   check_name('--method', method, recipe.METHODS)
-  dataset = flags.get('dataset', recipe.COMMON['dataset'])
-  path = recipes / f'{dataset}_{method}.py'
-  return _load(path, {}, flags) if path.exists() else recipe.default(method)
+  name = f'{flags.get("dataset", recipe.COMMON["dataset"])}_{method}'
+  path = recipes.find(name)
+  return _load(path, name, {}, flags) if path else recipe.default(method)
 
 
 def _asked(file: str, argument: str) -> dict[str, Any]:
@@ -125,12 +132,16 @@ def _asked(file: str, argument: str) -> dict[str, Any]:
 
 
 def _load(
-  path: pathlib.Path, asked: Mapping[str, Any], flags: Mapping[str, Any]
+  path: pathlib.Path,
+  name: str,
+  asked: Mapping[str, Any],
+  flags: Mapping[str, Any],
 ) -> recipe.Config:
   """Runs a recipe file; whatever it raises is told in one line.
 
   Args:
     path: of the file.
+    name: what it is called where it is refused.
     asked: arguments of its `get_config`, from after the colon.
     flags: stand in for those that are not asked for; a data set only where the
       file is for several.
@@ -149,11 +160,11 @@ def _load(
       arguments.pop('dataset', None)
     return get_config(**arguments).to_dict()
   except UserError as error:
-    raise UserError(f'--config={path}: {error}') from error
+    raise UserError(f'--config={name}: {error}') from error
   except Exception as error:
     what = ' '.join(f'{type(error).__name__}: {error}'.split())
     raise UserError(
-      f'--config={path}: is no recipe, a Python file with get_config(ipc) or '
+      f'--config={name}: is no recipe, a Python file with get_config(ipc) or '
       f'get_config(dataset, ipc) that returns a ConfigDict ({what})'
     ) from error
 

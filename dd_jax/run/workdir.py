@@ -12,7 +12,7 @@ from dd_jax.types import UserError
 ARTIFACT = 'distilled.npz'
 RESULT = 'result.json'
 CHECKPOINTS = 'checkpoints'
-_RUN = 'run.json'
+RUN = 'run.json'
 _OURS = (
   ARTIFACT,
   RESULT,
@@ -24,7 +24,7 @@ _OURS = (
   'curves.svg',
   'report.html',
   'tensorboard',
-  _RUN,
+  RUN,
 )
 
 
@@ -55,7 +55,7 @@ class Workdir:
     filled, ours = self._look()
     if filled and not ours:
       raise UserError(
-        f'--workdir={path} holds files but no run (no {_RUN}): choose another '
+        f'--workdir={path} holds files but no run (no {RUN}): choose another '
         'folder'
       )
     if filled and not (resume or overwrite):
@@ -69,11 +69,23 @@ class Workdir:
   @property
   def has_checkpoint(self) -> bool:
     """Whether there is something to continue from."""
-    folder = self.path / CHECKPOINTS
-    return folder.is_dir() and any(p.name.isdigit() for p in folder.iterdir())
+    return bool(self.checkpoints())
 
-  def finished(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result of the run that is resumed, or None if it has none yet.
+  def checkpoints(self) -> list[int]:
+    """The steps of which there is a checkpoint."""
+    found = (self.path / CHECKPOINTS).glob('[0-9]*')
+    return [int(path.name) for path in found if path.name.isdigit()]
+
+  def held(self) -> dict[str, Any] | None:
+    """The identity of the run that is resumed; None where there is none.
+
+    Raises:
+      UserError: `run.json` is damaged.
+    """
+    return _read_json(self.path / RUN) if self.resumed else None
+
+  def check(self, identity: Mapping[str, Any]) -> None:
+    """Refuses to resume another run than this one.
 
     Args:
       identity: nested JSON: all that makes two runs the same run.
@@ -81,15 +93,26 @@ class Workdir:
     Raises:
       UserError: it is another run; names the first fields that differ.
     """
-    if not self.resumed:
-      return None
-    held = _read_json(self.path / _RUN)
-    differing = differences(held, json.loads(json.dumps(identity)))
+    held = self.held()
+    differing = held and differences(held, json.loads(json.dumps(identity)))
     if differing:
       raise UserError(
         f'--workdir={self.path} holds another run ({"; ".join(differing)}): '
         'discard it with --overwrite, or choose another folder'
       )
+
+  def finished(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result of the run that is resumed, or None if it has none yet.
+
+    Args:
+      identity: see `check`.
+
+    Raises:
+      UserError: see `check`.
+    """
+    self.check(identity)
+    if not self.resumed:
+      return None
     if all((self.path / name).exists() for name in (ARTIFACT, RESULT)):
       return _read_json(self.path / RESULT)
     return None
@@ -97,7 +120,8 @@ class Workdir:
   def claim(self, identity: Mapping[str, Any]) -> None:
     """Makes the folder and notes whose it is.
 
-    What is to be overwritten goes now and not before.
+    What is to be overwritten goes now and not before; so does the result of a
+    run that is to be longer.
 
     Raises:
       UserError: it cannot be written to.
@@ -107,8 +131,9 @@ class Workdir:
         self.path.mkdir(parents=True, exist_ok=True)
       if self._discards:
         self._clear()
-      if not self.resumed:
-        write_json(self.path / _RUN, identity)
+      if self.held() != json.loads(json.dumps(identity)):
+        (self.path / RESULT).unlink(missing_ok=True)
+        write_json(self.path / RUN, identity)
     except OSError as error:
       raise _unusable(self.path, error) from error
 
@@ -139,7 +164,7 @@ class Workdir:
       return False, False
     except OSError as error:
       raise _unusable(self.path, error) from error
-    return any(not name.startswith('.') for name in names), _RUN in names
+    return any(not name.startswith('.') for name in names), RUN in names
 
   def _clear(self) -> None:
     """Removes what a run writes, and nothing else; its mark goes last."""

@@ -289,8 +289,7 @@ class TensorBoardWriter:
       self._module = importlib.import_module('tensorboardX')
     except ImportError as error:
       raise UserError(
-        'TensorBoard event files need tensorboardX: '
-        'pip install "dd_jax[tensorboard]"'
+        'TensorBoard event files need tensorboardX: pip install tensorboardX'
       ) from error
     self._directory = str(directory)
     self._writer: Any = None

@@ -6,6 +6,7 @@ A page of a package has a section for each of its modules.
 import importlib
 import inspect
 import pkgutil
+import re
 from types import ModuleType
 
 from docstrings import names
@@ -13,6 +14,7 @@ from docstrings import names
 import dd_jax
 
 ROOT = 'dd_jax'
+_HIDDEN = re.compile(r'\._|^dd_jax\.recipes\.')
 
 
 def pages() -> dict[str, str]:
@@ -26,9 +28,9 @@ def pages() -> dict[str, str]:
 
 
 def modules() -> dict[str, ModuleType]:
-  """Every public module by its full name."""
+  """Every public module by its full name; recipes have pages of their own."""
   walked = pkgutil.walk_packages(dd_jax.__path__, f'{ROOT}.')
-  public = sorted(i.name for i in walked if '._' not in i.name)
+  public = sorted(i.name for i in walked if not _HIDDEN.search(i.name))
   return {name: importlib.import_module(name) for name in (ROOT, *public)}
 
 

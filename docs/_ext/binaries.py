@@ -1,28 +1,26 @@
-"""The flags of the binaries, as Markdown."""
+"""The flags of the commands, as Markdown."""
 
-import importlib
 import inspect
 from typing import Any
 
-from absl import flags
 from catalogue import table
 
+from dd_jax.run.command_line import listed
+from dd_jax.run.main import COMMANDS, load
+
 _LONG = 6  # lines
-BINARIES = ('distill', 'evaluate', 'experts', 'export')
 
 
 def command_line() -> str:
-  """Every binary: its docstring and its flags."""
-  return '\n'.join(_binary(name) for name in BINARIES)
+  """Every command: its help and its flags."""
+  return '\n'.join(_binary(name) for name in COMMANDS)
 
 
 def _binary(name: str) -> str:
-  module = importlib.import_module(f'experiments.{name}')
-  first, _, rest = (inspect.getdoc(module) or '').partition('\n')
-  found = flags.FLAGS.get_key_flags_for_module(module)
+  command = load(name)
+  first, _, rest = inspect.cleandoc(command.about).partition('\n')
+  found = listed(command.flags)
   rows = [(f'`--{f.name}`', f.flag_type(), _told(f)) for f in found]
-  for flag in found:  # the next binary has flags of the same names
-    delattr(flags.FLAGS, flag.name)
   shown = table(('flag', 'type', 'what it is'), rows)
   told = '\n\n'.join(_paragraph(p) for p in rest.strip('\n').split('\n\n'))
   return f'## {name}\n\n{first}\n\n{told}\n\n{shown}\n'
@@ -30,7 +28,7 @@ def _binary(name: str) -> str:
 
 def _paragraph(text: str) -> str:
   """Commands as code, anything else as it is."""
-  is_code = text.lstrip().startswith('python ')
+  is_code = text.lstrip().startswith('dd-jax ')
   return f'```\n{inspect.cleandoc(text)}\n```' if is_code else text
 
 

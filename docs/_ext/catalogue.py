@@ -12,21 +12,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from docstrings import blocks
-from fields import FIELDS
 
 import dd_jax
 from dd_jax import unroll
-from dd_jax.data import fitting, labels
+from dd_jax.data import fitting
 from dd_jax.evaluation import protocols as evaluation_protocols
 from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS
 from dd_jax.methods import METHODS
-from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
+from dd_jax.recipes import FOLDER
 from dd_jax.run import recipe
+from dd_jax.run.fields import described, flat, kind, listed, text
 from dd_jax.types import UserError
-from experiments import configs
 
 _ARGUMENT = re.compile(r'^  (\w+): (.*(?:\n {4,}.*)*)', re.MULTILINE)
 _ARXIV = re.compile(r'arXiv (\d{4}\.\d{5})')
@@ -126,22 +125,6 @@ def fields() -> str:
   return '\n'.join(out)
 
 
-def described(field: str) -> str:
-  """What a field is, the names that it may have among it."""
-  names = {
-    'METHODS': METHODS,
-    'PARAMETERIZATIONS': PARAMETERIZATIONS,
-    'KERNELS': KERNELS,
-    'NETWORKS': NETWORKS,
-    'PROTOCOLS': PROTOCOLS,
-    'SELECTIONS': SELECTIONS,
-    'STARTS': STARTS,
-    'PREPROCESSINGS': fitting.NAMES,
-    'ENCODINGS': labels.NAMES,
-  }
-  return FIELDS[field].format(**{k: listed(v) for k, v in names.items()})
-
-
 def _section(field: str) -> str:
   return field.rpartition('.')[0] or 'run'
 
@@ -167,10 +150,10 @@ def protocols() -> str:
 
 
 def files(folder: str) -> list[Any]:
-  """The recipe modules of a folder below `experiments/configs`."""
-  place = configs.FOLDER / folder
+  """The recipe modules of a folder below `dd_jax/recipes`."""
+  place = FOLDER / folder
   found = sorted(p for p in place.glob('*.py') if p.name[0] != '_')
-  dots = f'experiments.configs.{folder}.' if folder else 'experiments.configs.'
+  dots = f'dd_jax.recipes.{folder}.' if folder else 'dd_jax.recipes.'
   return [importlib.import_module(dots + path.stem) for path in found]
 
 
@@ -334,17 +317,6 @@ def _parameters(factory: Callable[..., Any]) -> list[str]:
 # Values.
 
 
-def flat(config: Mapping[str, Any], path: str = '') -> dict[str, Any]:
-  """Values by dotted name."""
-  found: dict[str, Any] = {}
-  for name, held in config.items():
-    if isinstance(held, Mapping):
-      found |= flat(held, f'{path}{name}.')
-    else:
-      found[path + name] = held
-  return found
-
-
 def difference(
   changed: Mapping[str, Any], plain: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -371,20 +343,10 @@ def value_table(values: Mapping[str, Any]) -> str:
   return table(('field', 'value'), rows)
 
 
-def kind(held: Any) -> str:
-  """The type of a field by its default."""
-  return 'tuple of str' if isinstance(held, tuple) else type(held).__name__
-
-
 def value(held: Any) -> str:
   """A value as `--config.FIELD=` takes it."""
-  text = ','.join(held) if isinstance(held, tuple | list) else str(held)
-  return f'`{text}`' if text else '(empty)'
-
-
-def listed(names: Sequence[str] | Mapping[str, Any]) -> str:
-  """Names, as code."""
-  return ', '.join(f'`{name}`' for name in names)
+  shown = text(held)
+  return f'`{shown}`' if shown else '(empty)'
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -192,4 +192,4 @@ for name, (image, label) in sets.items():
 
 # %% [markdown]
 # Next: the same from the command line, with a report to look at,
-# `python -m experiments.distill --dataset=mnist --method=kip --ipc=10`.
+# `dd-jax distill --dataset=mnist --method=kip --ipc=10`.

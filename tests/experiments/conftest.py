@@ -1,4 +1,4 @@
-"""Calls a binary in this process or in its own; small inputs for it."""
+"""Calls a command in this process or in its own; small inputs for it."""
 
 import os
 import pathlib
@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
-from dd_jax.run import command_line
-from experiments import distill
+from dd_jax.run import command_line, main
 
 
 class Call(NamedTuple):
-  """How a call of a binary ended, and what it printed."""
+  """How a call of a command ended, and what it printed."""
 
   status: int
   error: str
@@ -29,21 +27,20 @@ class _Left(Exception):
 
 @pytest.fixture
 def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
-  """`call('--ipc=0')`: experiments.distill, in an empty working directory."""
+  """`call('--ipc=0')`: `dd-jax distill`, in an empty working directory.
+
+  `call('--artifact=x.npz', command='evaluate')` is another command.
+  """
 
   def leave(text: str, status: int) -> None:
     raise _Left(text, status)
 
-  def run(*arguments: str) -> Call:
-    monkeypatch.setattr('sys.argv', [distill.__name__, *arguments])
+  def run(*arguments: str, command: str = 'distill') -> Call:
     status, error = 0, ''
-    with flagsaver.flagsaver():
-      try:
-        command_line.run(distill.distill)
-      except SystemExit:
-        pass
-      except _Left as left:
-        error, status = left.args
+    try:
+      command_line.run(main.load(command), arguments)
+    except _Left as left:
+      error, status = left.args
     printed = capfd.readouterr()
     return Call(status, error or printed.err, printed.out)
 
@@ -55,15 +52,15 @@ def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
 
 @pytest.fixture
 def start(tmp_path) -> Callable[..., subprocess.Popen]:
-  """`start('distill', '--ipc=0')`: a binary in a process of its own."""
+  """`start('distill', '--ipc=0')`: a command in a process of its own."""
 
   def run(name: str, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-      [sys.executable, '-m', f'experiments.{name}', *arguments],
+      [sys.executable, '-m', 'dd_jax', name, *arguments],
       cwd=tmp_path,
       env=os.environ
       | {
-        'PYTHONPATH': str(pathlib.Path(distill.__file__).parents[1]),
+        'PYTHONPATH': str(pathlib.Path(__file__).parents[2]),
         'DD_JAX_CACHE': str(tmp_path / 'cache'),
         'JAX_PLATFORMS': 'cpu',
       },

@@ -1,4 +1,4 @@
-"""The main binary as its users meet it: what it makes and what it refuses."""
+"""The main command as its users meet it: what it makes and what it refuses."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dd_jax import artifact
+from dd_jax import artifact, recipes
 
 _LABEL = np.arange(80) % 4
 _IMAGE = np.zeros((80, 8, 8), np.uint8)
@@ -53,10 +53,11 @@ def refused(got, *words: str) -> None:
     ('--config.evaluation.learners=0', ('learners=0', '1 and more')),
     ('--config.validation=-0.5', ('--config.validation=-0.5',)),
     ('--config.kernel.depth=0', ('kernel.depth=0', '1 and more')),
-    ('--config=nosuch.py', ('--config=nosuch.py', 'digits_kip.py')),
+    ('--config=nosuch.py', ('--config=nosuch.py', 'dd-jax list recipes')),
     ('--ipc=abc', ('--ipc=abc',)),
     ('--ipc=0', ('--ipc=0', '1 and more')),
-    ('--seed=-1', ('--seed=-1', '0 and more')),
+    ('--seed=-1', ('--seed=-1', '0 to 4294967295')),
+    ('--seed=4294967296', ('--seed=4294967296', '0 to 4294967295')),
     ('--num_steps=-5', ('--num_steps=-5',)),
     ('--image_size=-3', ('--image_size=-3',)),
     ('--range=1', ('--range=1', 'two numbers')),
@@ -71,8 +72,10 @@ def refused(got, *words: str) -> None:
       ("'memry'", 'did you mean memory?'),
     ),
     ('--devices=700', ('--devices=700', 'allowed are 0 to')),
-    ('--nosuch=1', ("flag 'nosuch'",)),
-    ('--dataest=mnist', ("'dataest'", 'Did you mean: dataset')),
+    ('--nosuch=1', ('--nosuch: unknown flag; see --help',)),
+    ('--dataest=mnist', ('--dataest: unknown', 'did you mean --dataset?')),
+    ('--noresume=1', ('--noresume=1',)),
+    ('--config=experiments/configs/mnist_dm.py', ('did you mean mnist_dm?',)),
     ('positional', ('positional: is no flag', '--help')),
   ],
 )
@@ -141,15 +144,12 @@ def test_what_is_no_text_is_no_recipe_and_is_not_run(call):
 
 
 def test_a_recipe_file_with_changes(call, tiny):
-  recipe = pathlib.Path(__file__).parents[2] / 'experiments/configs'
-  refused(
-    call(f'--config={recipe}/digits_kip.py', '--method=frepo'), 'is for kip'
-  )
-  refused(call(f'--config={recipe}/digits_kip.py:0'), 'images per class')
-  refused(call(f'--config={recipe}/digits_kip.py:mnist'), 'is for one data set')
-  refused(call(f'--config={recipe}/published/dc.py:cifar,1'), 'mean cifar10?')
+  refused(call('--config=digits_kip', '--method=frepo'), 'is for kip')
+  refused(call('--config=digits_kip:0'), 'images per class')
+  refused(call('--config=digits_kip:mnist'), 'is for one data set')
+  refused(call('--config=published/dc:cifar,1'), 'mean cifar10?')
   got = call(
-    f'--config={recipe}/digits_kip.py:3', '--workdir=w',
+    f'--config={recipes.FOLDER}/digits_kip.py:3', '--workdir=w',
     '--num_steps=2', '--config.method.ridge=1e-4',
     '--config.evaluation.baselines=',
   )  # fmt: skip
@@ -183,8 +183,8 @@ def test_the_command_in_the_result_repeats_the_run(call, small_npz, tiny):
   result = json.loads(pathlib.Path('a/result.json').read_text())
   assert result['dataset'] == 'mnist'  # the DC protocol asks for that name
   words = shlex.split(result['command'])
-  assert words[:3] == ['python', '-m', 'experiments.distill']
-  assert call('--workdir=b', *words[3:]).status == 0
+  assert words[:2] == ['dd-jax', 'distill']
+  assert call('--workdir=b', *words[2:]).status == 0
   one, two = (pathlib.Path(d, 'distilled.npz').read_bytes() for d in 'ab')
   assert one == two
 
@@ -272,7 +272,7 @@ def test_a_loss_that_is_not_finite(call, tiny):
 
 def test_tensorboard_is_refused_before_anything_is_computed(call, monkeypatch):
   monkeypatch.setitem(sys.modules, 'tensorboardX', None)
-  refused(call('--workdir=w', '--tensorboard'), 'dd_jax[tensorboard]')
+  refused(call('--workdir=w', '--tensorboard'), 'pip install tensorboardX')
   assert not os.path.exists('w')
 
 
@@ -299,17 +299,19 @@ def test_tensorboard_is_told_everything(call, tiny, monkeypatch):
   assert ('loss', 6) in told and ('validation/accuracy', 6) in told
 
 
-def test_help_lists_methods_and_sets(start):
-  out, error = start('distill', '--help').communicate()
+@pytest.mark.parametrize('flag', ['-h', '--help'])
+def test_help_lists_methods_and_sets(call, flag):
+  status, error, out = call(flag)
   for word in (
     'frepo: ',
     'fashion_mnist',
     '--config.FIELD=VALUE',
-    'NAME.py:DATASET,IPC',
+    'NAME:DATASET,IPC',
     '[no]resume',
   ):
     assert word in out
-  assert max(map(len, out.splitlines())) <= 80 and not error
+  assert max(map(len, out.splitlines())) <= 80
+  assert status == 0 and not error
 
 
 def _folder(path: str, size) -> None:

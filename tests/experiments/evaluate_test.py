@@ -1,4 +1,4 @@
-"""The scoring binary: an artefact under protocols, and what it refuses."""
+"""The scoring command: an artefact under protocols, and what it refuses."""
 
 import json
 
@@ -19,22 +19,15 @@ def made(call, small_npz, tiny) -> str:
   return 'w/distilled.npz'
 
 
-def ended(process) -> tuple[int, str, str]:
-  out, error = process.communicate(timeout=600)
-  return process.returncode, out, error
-
-
-def test_scores_with_baselines_as_text_and_json(start, made, tmp_path):
-  status, out, error = ended(
-    start(
-      'evaluate',
-      f'--artifact={made}',
-      '--dataset=small.npz',
-      '--protocols=krr-nngp,krr-ntk',
-      '--baselines=random,kmeans',
-      '--learners=2',
-      '--output=scores.json',
-    )
+def test_scores_with_baselines_as_text_and_json(call, made, tmp_path):
+  status, error, out = call(
+    f'--artifact={made}',
+    '--dataset=small.npz',
+    '--protocols=krr-nngp,krr-ntk',
+    '--baselines=random,kmeans',
+    '--learners=2',
+    '--output=scores.json',
+    command='evaluate',
   )
   assert status == 0 and not error, error
   assert out.startswith('test accuracy under krr-nngp: ')
@@ -46,7 +39,7 @@ def test_scores_with_baselines_as_text_and_json(start, made, tmp_path):
   assert found['other_scores']['krr-ntk'] == own['test_accuracy']
 
 
-def test_what_cannot_be_scored_is_one_line(start, made, small_npz, tmp_path):
+def test_what_cannot_be_scored_is_one_line(call, made, small_npz, tmp_path):
   small_npz('other', y_test=np.arange(40) % 3)
   (tmp_path / 'cut.npz').write_bytes((tmp_path / made).read_bytes()[:900])
   good = f'--artifact={made}'
@@ -62,22 +55,19 @@ def test_what_cannot_be_scored_is_one_line(start, made, small_npz, tmp_path):
     ([good, '--learners=0'], ('learners=0', '1 and more')),
     ([good, '--output=no/x.json'], ('--output=no/x.json',)),
   ]
-  for i in range(0, len(cases), 3):
-    running = [(start('evaluate', *a), w) for a, w in cases[i : i + 3]]
-    for process, words in running:
-      status, _, error = ended(process)
-      assert status == 2 and error.count('\n') == 1, error
-      for word in words:
-        assert word in error
+  for arguments, words in cases:
+    status, error, _ = call(*arguments, command='evaluate')
+    assert status == 2 and '\n' not in error, error
+    for word in words:
+      assert word in error
 
 
-def test_an_artefact_of_a_file_asks_for_it(start, made, tmp_path):
+def test_an_artefact_of_a_file_asks_for_it(call, made, tmp_path):
   (tmp_path / 'small.npz').rename(tmp_path / 'moved.npz')
-  _, _, error = ended(start('evaluate', f'--artifact={made}'))
+  flag = f'--artifact={made}'
+  error = call(flag, command='evaluate').error
   assert '--dataset: missing' in error and 'small.npz' in error
-  status, out, _ = ended(
-    start('evaluate', f'--artifact={made}', '--dataset=moved.npz')
-  )
+  status, _, out = call(flag, '--dataset=moved.npz', command='evaluate')
   assert status == 0 and 'note: ' not in out
 
 
@@ -90,22 +80,22 @@ def by_hand(made, name, **metadata) -> str:
   return f'--artifact={name}'
 
 
-def test_an_artefact_made_by_hand_is_scored(start, made):
+def test_an_artefact_made_by_hand_is_scored(call, made):
   hand = by_hand(made, 'hand.npz')
   centred = by_hand(made, 'centred.npz', label_encoding='centred')
   dataset = '--dataset=small.npz'
   few = ('--protocols=krr-ntk', '--baselines=random', '--learners=1')
-  asks = start('evaluate', hand)
-  scores = start('evaluate', hand, dataset, *few)
-  says = start('evaluate', centred, dataset, *few)
-  status, _, error = ended(asks)
-  assert status == 2 and error.startswith('error: --dataset: missing')
-  status, out, error = ended(scores)
-  assert status == 0, error
-  assert 'scored under krr-ntk' in out and 'as one-hot ones' in out
-  assert '\ntest accuracy under krr-ntk: ' in out and '\n  random: ' in out
-  status, out, error = ended(says)
-  assert status == 0 and 'as centred ones' in out, error
+  asks = call(hand, command='evaluate')
+  assert asks.status == 2
+  assert asks.error.startswith('error: --dataset: missing')
+  scores = call(hand, dataset, *few, command='evaluate')
+  assert scores.status == 0, scores
+  assert 'scored under krr-ntk' in scores.out
+  assert 'as one-hot ones' in scores.out
+  assert '\ntest accuracy under krr-ntk: ' in scores.out
+  assert '\n  random: ' in scores.out
+  says = call(centred, dataset, *few, command='evaluate')
+  assert says.status == 0 and 'as centred ones' in says.out, says
 
 
 def test_split_keeps_field_flags_apart():

@@ -77,7 +77,7 @@ def _result() -> dict[str, Any]:
     'peak_memory_bytes': 1234567890,
     'versions': {'dd_jax': '0.1.0', 'jax': '0.10.2'},
     'seed': 17,
-    'command': 'python -m experiments.distill --dataset=mnist --seed=17',
+    'command': 'dd-jax distill --dataset=mnist --seed=17',
     'config': {'method': {'ridge': 1e-5, 'kernel': {'depth': 1}}},
     'notes': ['The ridge was raised tenfold.'],
     'data': {

@@ -1,15 +1,14 @@
 """What `--config=FILE:ARGUMENT` passes to a recipe file, with the flags."""
 
-import functools
 import pathlib
 
 import pytest
 
-from dd_jax.run import recipe, settings
+from dd_jax import recipes
+from dd_jax.run import recipe
+from dd_jax.run.settings import configuration
 from dd_jax.types import UserError
 
-CONFIGS = pathlib.Path(__file__).parents[2] / 'experiments' / 'configs'
-configuration = functools.partial(settings.configuration, CONFIGS)
 SEVERAL = """
 from ml_collections import ConfigDict
 from dd_jax.run import recipe
@@ -89,7 +88,7 @@ def test_another_signature_is_no_recipe(passed):
 
 
 def test_a_published_file_by_each_form():
-  file = str(CONFIGS / 'published' / 'frepo.py')
+  file = 'published/frepo'
   for argument, flags, ipc in (
     (':cifar100,1', {}, 1),
     (':1', {'dataset': 'cifar100'}, 1),
@@ -110,10 +109,41 @@ def test_a_published_file_by_each_form():
 def test_without_a_file_the_set_and_method_choose_it():
   flags = {'dataset': '/x/mnist.npz', 'method': 'dm', 'ipc': 3}
   config = configuration(None, flags, {})
-  own = configuration(str(CONFIGS / 'mnist_dm.py:3'), {}, {})
+  own = configuration('mnist_dm:3', {}, {})
   assert config == {**own, 'dataset': '/x/mnist.npz'}
   assert configuration(None, {}, {})['method']['name'] == 'kip'
-  none = settings.configuration(
-    CONFIGS, None, {'dataset': 'x', 'method': 'dm'}, {}
-  )
+  none = configuration(None, {'dataset': 'x', 'method': 'dm'}, {})
   assert none == {**recipe.default('dm'), 'dataset': 'x'}
+
+
+@pytest.mark.parametrize('name', ['mnist_dm', 'published/dc'])
+def test_a_recipe_by_name_with_or_without_its_ending(name, tmp_path):
+  path = recipes.FOLDER / f'{name}.py'
+  held = configuration(f'{path}:1', {}, {})
+  assert configuration(f'{name}:1', {}, {}) == held
+  assert configuration(f'{name}.py:1', {}, {}) == held
+
+
+def test_a_file_wins_over_a_recipe_of_the_same_name(passed):
+  pathlib.Path('mnist_dm.py').write_text(ONE)
+  assert configuration('mnist_dm.py:3', {}, {})['data_dir'] == 'one 3'
+  assert configuration('mnist_dm:3', {}, {})['data_dir'] == ''
+
+
+@pytest.mark.parametrize(
+  ('name', 'near'),
+  [
+    ('experiments/configs/published/dc.py:cifar10,1', 'published/dc'),
+    ('experiments/configs/mnist_dm.py', 'mnist_dm'),
+    ('mnist_dn', 'mnist_dm'),
+    ('dc.py', 'published/dc'),
+    ('nosuch.py', None),
+    ('', None),
+  ],
+)
+def test_no_such_recipe_names_the_nearest(name, near):
+  with pytest.raises(UserError, match='no such file and no recipe') as error:
+    configuration(name, {}, {})
+  text = str(error.value)
+  assert ('did you mean' in text) == bool(near)
+  assert f'(did you mean {near}?)' in text or not near

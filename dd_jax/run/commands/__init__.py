@@ -1,0 +1,1 @@
+"""The commands of `dd-jax`, a file for each, imported when it is asked for."""

@@ -1,0 +1,291 @@
+r"""Distils a data set and scores what came out.
+
+  dd-jax distill
+  dd-jax distill --dataset=mnist --method=frepo --ipc=1 \
+      --workdir=/tmp/frepo
+
+With no flags: kip, the embedded digits, 10 images of each class.
+"""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from absl import flags
+
+from dd_jax.api import writers
+from dd_jax.data.dataset import Dataset
+from dd_jax.data.load import names
+from dd_jax.data.shown import sentence
+from dd_jax.files import write_json
+from dd_jax.run import (
+  command_line,
+  limits,
+  loading,
+  pipeline,
+  recipe,
+  resume,
+  seeds,
+  settings,
+)
+from dd_jax.run.workdir import RUN, Workdir
+from dd_jax.run.writers import TensorBoardWriter
+from dd_jax.types import UserError
+
+command_line.load_parts()
+FLAGS = command_line.new_flags()
+_METHODS = '\n'.join(f'{k}: {m.summary}.' for k, m in recipe.METHODS.items())
+
+_DATASET = flags.DEFINE_string(
+  'dataset',
+  None,
+  f'One of {", ".join(names())};\nany TFDS name prepared in --data_dir;\n'
+  'a file of arrays, such as .npz with x_train, y_train (and x_test, y_test);\n'
+  'or a folder of images, one folder for each class. Default: digits.',
+  flag_values=FLAGS,
+)
+_METHOD = flags.DEFINE_string(
+  'method',
+  None,
+  f'One of these. Default: kip.\n{_METHODS}',
+  flag_values=FLAGS,
+)
+_IPC = flags.DEFINE_integer(
+  'ipc',
+  None,
+  'Images per class: of a factorised set, how many plain images its storage '
+  'equals. Default: 10.',
+  flag_values=FLAGS,
+)
+_SEED = flags.DEFINE_string(
+  'seed',
+  None,
+  'Of all randomness; 0,1,2 makes three runs, in folders of --workdir, and a '
+  'summary.json. Default: 0.',
+  flag_values=FLAGS,
+)
+_STEPS = flags.DEFINE_integer(
+  'num_steps',
+  None,
+  "Outer steps. Default: the recipe's.",
+  flag_values=FLAGS,
+)
+_WORKDIR = flags.DEFINE_string(
+  'workdir',
+  None,
+  'Where everything is written. Default: runs/DATASET_METHOD_IPC_SEED; of '
+  'several seeds, runs/DATASET_METHOD_IPC/seed_SEED.',
+  flag_values=FLAGS,
+)
+_RESUME = flags.DEFINE_bool(
+  'resume',
+  False,
+  'Continue the run in --workdir from its last checkpoint, with its settings; '
+  'paths and a --config are given again. A larger --num_steps lengthens it.',
+  flag_values=FLAGS,
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite',
+  False,
+  'Discard the run in --workdir.',
+  flag_values=FLAGS,
+)
+_CONFIG = flags.DEFINE_string(
+  'config',
+  None,
+  'A recipe, NAME or NAME:IPC (dd-jax list recipes names them), or the path of '
+  'a file; those in published/ are for several sets, '
+  'published/NAME:DATASET,IPC. What the colon leaves out is taken from '
+  '--dataset (of a path, its name) and --ipc. Any field of a recipe is changed '
+  'by --config.FIELD=VALUE, such as --config.method.ridge=1e-5. Default: the '
+  'recipe of that set and method, where there is one.',
+  flag_values=FLAGS,
+)
+_RANGE = flags.DEFINE_list(
+  'range',
+  None,
+  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
+  '0,4095. Default: found, and said.',
+  flag_values=FLAGS,
+)
+_CLASSES = flags.DEFINE_list(
+  'classes',
+  None,
+  'Takes these classes alone, in this order, by name or number.',
+  flag_values=FLAGS,
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir',
+  None,
+  "Where TFDS keeps its data. Default: TFDS's own.",
+  flag_values=FLAGS,
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  'image_size',
+  None,
+  'Scale the shorter side to this many pixels and crop the centre.',
+  lower_bound=2,
+  upper_bound=4096,
+  flag_values=FLAGS,
+)
+_DEVICES = flags.DEFINE_integer(
+  'devices',
+  1,
+  'Split batches and learners over this many; 0 for all.',
+  flag_values=FLAGS,
+)
+_TENSORBOARD = flags.DEFINE_bool(
+  'tensorboard',
+  False,
+  'Also write TensorBoard event files.',
+  flag_values=FLAGS,
+)
+
+_ELSEWHERE = ('workdir', 'resume', 'overwrite', 'tensorboard', 'quiet')
+
+
+class _Asked(NamedTuple):
+  """One run that the flags describe."""
+
+  config: recipe.Config
+  workdir: Workdir
+  command: str
+  continued: bool  # its settings are those that the folder holds
+
+
+def distill(fields: dict[str, str]) -> None:
+  """Runs what the flags describe, once for each seed."""
+  mesh = command_line.mesh(_DEVICES.value)
+  chosen = seeds.parse(_SEED.value)
+  top = pathlib.Path(_WORKDIR.value or _default_workdir(chosen, fields))
+  if len(chosen) < 2:
+    for asked in _runs(dict.fromkeys(chosen or [None], top), fields):
+      _run(asked, mesh)
+    return
+  if (top / RUN).exists():
+    raise UserError(f'--workdir={top} holds one run: choose another folder')
+  runs = _runs({seed: top / seeds.folder(seed) for seed in chosen}, fields)
+  results = [_run(asked, mesh) for asked in runs]
+  _summarise(top, seeds.summary(dict(zip(chosen, results, strict=True))))
+
+
+def _runs(
+  folders: Mapping[int | None, pathlib.Path], fields: dict[str, str]
+) -> list[_Asked]:
+  """Every run, by its seed and folder, checked before the first begins."""
+  workdirs = {
+    seed: Workdir(folder, resume=_RESUME.value, overwrite=_OVERWRITE.value)
+    for seed, folder in folders.items()
+  }
+  known = [held for w in workdirs.values() if (held := w.held())]
+  held = known[0] if known and not _CONFIG.value else None
+  alone = not (_given() or fields or _SEED.value or _CONFIG.value)
+  if _RESUME.value and alone and not held:
+    where = ', '.join(map(str, folders.values()))
+    raise UserError(f'--resume: there is no run in {where} to continue')
+  return [_asked(seed, w, held, fields) for seed, w in workdirs.items()]
+
+
+def _asked(
+  seed: int | None,
+  workdir: Workdir,
+  held: Mapping[str, Any] | None,
+  fields: dict[str, str],
+) -> _Asked:
+  """A run: as its folder holds it, or by its recipe; with what was given."""
+  named = _given() if seed is None else {**_given(), 'seed': seed}
+  if held:
+    config = resume.configuration(held, named, fields)
+    command = resume.command(config)
+  else:
+    config = settings.configuration(_CONFIG.value, named, fields)
+    command = _command(seed, fields)
+  limits.check(config)
+  return _Asked(config, workdir, command, bool(held))
+
+
+def _given() -> dict[str, Any]:
+  named = {
+    'dataset': _DATASET.value,
+    'method': _METHOD.value,
+    'ipc': _IPC.value,
+    'num_steps': _STEPS.value,
+    'data_dir': _DATA_DIR.value,
+    'range': _RANGE.value,
+    'classes': _CLASSES.value,
+    'image_size': _IMAGE_SIZE.value,
+  }
+  return {k: v for k, v in named.items() if v is not None}
+
+
+def _run(asked: _Asked, mesh: jax.sharding.Mesh | None) -> dict[str, Any]:
+  """Distils, and prints the result that it returns."""
+  config, workdir = asked.config, asked.workdir
+  quiet = FLAGS['quiet'].value
+  if _RESUME.value and not workdir.has_checkpoint and not quiet:
+    print(f'--resume: no checkpoint in {workdir.path} yet, starting anew')
+  told = [*writers(workdir, config, progress=not quiet)]
+  if _TENSORBOARD.value:
+    told.append(TensorBoardWriter(workdir.path / 'tensorboard'))
+  outcome = pipeline.run(
+    config,
+    dataset=_dataset(config) if asked.continued else None,
+    workdir=workdir,
+    writers=told,
+    command=asked.command,
+    mesh=mesh,
+  )
+  print(summary(outcome))
+  print(f'report: {workdir.path / "report.html"}')
+  return outcome.result
+
+
+def _dataset(config: recipe.Config) -> Dataset:
+  with command_line.asking_for_dataset(_DATASET.value, 'the run was started'):
+    return loading.load_dataset(config)
+
+
+def _summarise(top: pathlib.Path, found: dict[str, Any]) -> None:
+  """Prints and writes what runs of several seeds have in common."""
+  write_json(top / seeds.FILE, found)
+  print(f'seeds {", ".join(map(str, found["seeds"]))}, ± over them:')
+  print(command_line.table(found))
+  print(f'summary: {top / seeds.FILE}')
+
+
+def _command(seed: int | None, fields: dict[str, str]) -> str:
+  """What repeats this run in another folder."""
+  given = command_line.given_flags(FLAGS)
+  if seed is not None:
+    given['seed'] = f'--seed={seed}'
+  kept = [text for name, text in given.items() if name not in _ELSEWHERE]
+  return command_line.command_text('distill', kept, fields)
+
+
+def summary(outcome: pipeline.Outcome) -> str:
+  """The result as a few lines of text."""
+  result = outcome.result
+  lines = [
+    f'{result["method"]} on {result["dataset"]}, '
+    f'{result["images_per_class"]} images per class, {result["steps"]} steps',
+    f'returned: {result["selection"]}',
+    command_line.table(result),
+  ]
+  if 'pixels' in result:  # not in that of an earlier version
+    lines.append(sentence(result['pixels']))
+  lines += [f'warning: {w}' for w in result.get('warnings', ())]
+  return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
+
+
+def _default_workdir(chosen: Sequence[int], fields: dict[str, str]) -> str:
+  """That of one run by its seed; of several, the one that holds theirs."""
+  config = settings.configuration(_CONFIG.value, _given(), fields)
+  name = config['dataset'].rstrip('/').rsplit('/', 1)[-1].removesuffix('.npz')
+  folder = f'runs/{name}_{config["method"]["name"]}_{config["ipc"]}'
+  if len(chosen) > 1:
+    return folder
+  return f'{folder}_{chosen[0] if chosen else config["seed"]}'
+
+
+COMMAND = command_line.Command('distill', __doc__, FLAGS, distill)

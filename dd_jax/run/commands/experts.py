@@ -1,0 +1,155 @@
+r"""Trains expert trajectories for a method that matches them, into a folder.
+
+dd-jax experts --dataset=mnist --method=mtt --store=experts/mnist
+dd-jax distill --dataset=mnist --method=mtt \
+      --config.experts.store=experts/mnist
+
+The same command goes on where it was stopped. A distillation that names no
+store trains its experts itself and keeps them in the cache.
+"""
+
+import os
+
+from absl import flags
+
+from dd_jax.cache import Cache
+from dd_jax.data.load import names
+from dd_jax.data.prepare import prepare
+from dd_jax.experts import ExpertStore
+from dd_jax.run import (
+  command_line,
+  experts,
+  limits,
+  loading,
+  memory,
+  parts,
+  recipe,
+  settings,
+)
+from dd_jax.run.writers import ProgressWriter
+from dd_jax.types import UserError
+
+command_line.load_parts()
+FLAGS = command_line.new_flags()
+_READERS = [
+  name for name in recipe.METHODS if recipe.expert_span(recipe.default(name))
+]
+
+_STORE = flags.DEFINE_string(
+  'store',
+  None,
+  'The folder to write.',
+  flag_values=FLAGS,
+)
+_DATASET = flags.DEFINE_string(
+  'dataset',
+  None,
+  f'As for distill: one of {", ".join(names())}, or a path.',
+  flag_values=FLAGS,
+)
+_METHOD = flags.DEFINE_string(
+  'method',
+  'mtt',
+  f'Whose epochs are kept: one of {", ".join(_READERS)}.',
+  flag_values=FLAGS,
+)
+_CONFIG = flags.DEFINE_string(
+  'config',
+  None,
+  'A recipe, as for distill.',
+  flag_values=FLAGS,
+)
+_IPC = flags.DEFINE_integer(
+  'ipc',
+  None,
+  'Images per class of that recipe.',
+  flag_values=FLAGS,
+)
+_SEED = flags.DEFINE_integer(
+  'seed',
+  None,
+  'Of all randomness. Default: 0.',
+  flag_values=FLAGS,
+)
+_RANGE = flags.DEFINE_list(
+  'range',
+  None,
+  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
+  '0,4095. Default: found, and said.',
+  flag_values=FLAGS,
+)
+_CLASSES = flags.DEFINE_list(
+  'classes',
+  None,
+  'Takes these classes alone, in this order, by name or number.',
+  flag_values=FLAGS,
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir',
+  None,
+  "Where TFDS keeps its data. Default: TFDS's own.",
+  flag_values=FLAGS,
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  'image_size',
+  None,
+  'Scale the shorter side to this many pixels and crop the centre.',
+  flag_values=FLAGS,
+)
+_DEVICES = flags.DEFINE_integer(
+  'devices',
+  1,
+  'Split experts over this many; 0 for all.',
+  flag_values=FLAGS,
+)
+
+
+def train(fields: dict[str, str]) -> None:
+  """Trains what the flags describe."""
+  if not _STORE.value:
+    raise UserError('--store: missing; name a folder')
+  config = _configuration(fields)
+  limits.check(config)
+  if recipe.expert_span(config) is None:
+    raise UserError(f'--method={_METHOD.value}: reads no experts')
+  mesh = command_line.mesh(_DEVICES.value)
+  dataset = loading.load_dataset(config)
+  prepared = prepare(dataset, parts.preprocessing(config), cache=Cache())
+  wanted = experts.wanted(config, prepared)
+  store = ExpertStore.start(_STORE.value, wanted)
+  told = [] if FLAGS['quiet'].value else [ProgressWriter(0)]
+  try:
+    with memory.told(config):
+      experts.train(store, config, prepared, told, mesh)
+  finally:
+    for writer in told:
+      writer.close()
+  print(_summary(store))
+
+
+def _configuration(fields: dict[str, str]) -> recipe.Config:
+  named = {
+    'dataset': _DATASET.value,
+    'method': None if _CONFIG.value else _METHOD.value,
+    'ipc': _IPC.value,
+    'seed': _SEED.value,
+    'data_dir': _DATA_DIR.value,
+    'range': _RANGE.value,
+    'classes': _CLASSES.value,
+    'image_size': _IMAGE_SIZE.value,
+  }
+  given = {k: v for k, v in named.items() if v is not None}
+  return settings.configuration(_CONFIG.value, given, fields)
+
+
+def _summary(store: ExpertStore) -> str:
+  found = experts.summary(store)
+  size = sum(os.path.getsize(path) for path in store.path.glob('expert_*.npy'))
+  return (
+    f'{found["count"]} experts of {found["epochs"]} epochs in {store.path}: '
+    f'validation accuracy {found["validation_accuracy"]:.2f} % on average, '
+    f'{found["seconds"]:.0f} s, {size / 2**20:.1f} MiB'
+  )
+
+
+COMMAND = command_line.Command('experts', __doc__, FLAGS, train)

@@ -1,0 +1,50 @@
+"""Writes a distilled set as image files: one PNG an image, a folder a class.
+
+dd-jax export --artifact=runs/mnist/distilled.npz --to=mnist_10
+
+Such a folder is read as a data set, by dd_jax as by others. It holds what a
+picture can: 8 bits of every pixel and one class for every image.
+"""
+
+import numpy as np
+from absl import flags
+
+from dd_jax import artifact
+from dd_jax.data.shown import sentence
+from dd_jax.run import command_line
+from dd_jax.run.export import write_folder
+from dd_jax.types import UserError
+
+FLAGS = command_line.new_flags()
+_ARTIFACT = flags.DEFINE_string(
+  'artifact', None, 'A distilled.npz.', flag_values=FLAGS
+)
+_TO = flags.DEFINE_string(
+  'to', None, 'A new or an empty folder.', flag_values=FLAGS
+)
+
+
+def export() -> None:
+  """Writes what the flags name."""
+  for flag in (_ARTIFACT, _TO):
+    if not flag.value:
+      raise UserError(f'--{flag.name}: missing; see --help')
+  held = artifact.load(_ARTIFACT.value)
+  written = write_folder(held, _TO.value)
+  print(f'{len(written):,} images in {len(held.class_names):,} classes')
+  print(sentence(held.pixels._asdict()))
+  if not _hard(held):
+    print('note: the labels are soft; each image counts for its largest')
+  print(f'written: {_TO.value}')
+
+
+def _hard(held: artifact.Artifact) -> bool:
+  """Whether labels say no more than one class."""
+  label = held.data.label
+  own = label == label.max(1, keepdims=True)
+  return np.array_equal(label, np.where(own, label.max(), label.min()))
+
+
+COMMAND = command_line.Command(
+  'export', __doc__, FLAGS, export, takes_fields=False
+)
