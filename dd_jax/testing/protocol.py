@@ -54,8 +54,8 @@ def check_protocol(
     require(found.shape == (_LEARNERS,), 'accuracies', told)
     within = bool(np.all((found >= 0) & (found <= 1)))
     require(within, 'accuracies', told)
-    held = DistilledData(*map(np.asarray, (image, given)))  # as a file gives
-    again = np.array_equal(score(held), found)
+    stored: Any = (np.asarray(image), np.asarray(given))  # as in a file
+    again = np.array_equal(score(DistilledData(*stored)), found)
     require(again, 'pure', 'differ in two calls, the second with NumPy arrays')
     alike = not made.exact or len({*found.tolist()}) == 1
     require(alike, 'exact', told)
