@@ -14,15 +14,17 @@ import threading
 from collections.abc import Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_PATIENCE = 0.5  # seconds: whoever has stopped by then needs no words
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[None]:
+def answering(patience: float = 0.5) -> Iterator[None]:
   """Says that a first SIGINT or SIGTERM was heard; ends at a second.
 
   For a program's main thread; elsewhere it does nothing. The process ends with
   the status that a shell expects, and without its `finally` clauses.
+
+  Args:
+    patience: seconds; what has stopped by then needs no words.
   """
   if threading.current_thread() is not threading.main_thread():
     yield
@@ -31,7 +33,9 @@ def answering() -> Iterator[None]:
   there.setblocking(False)
   before = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
   over = threading.Event()
-  listener = threading.Thread(target=_listen, args=(here, over), daemon=True)
+  listener = threading.Thread(
+    target=_listen, args=(here, over, patience), daemon=True
+  )
   listener.start()
   try:
     yield
@@ -43,7 +47,9 @@ def answering() -> Iterator[None]:
     here.close()
 
 
-def _listen(heard: socket.socket, over: threading.Event) -> None:
+def _listen(
+  heard: socket.socket, over: threading.Event, patience: float
+) -> None:
   first = True
   while number := heard.recv(1):
     if number[0] not in _SIGNALS:
@@ -51,7 +57,7 @@ def _listen(heard: socket.socket, over: threading.Event) -> None:
     if not first:
       _leave(signal.Signals(number[0]))
     first = False
-    if not over.wait(_PATIENCE):
+    if not over.wait(patience):
       print(
         'stopping after this step; again to stop now',
         file=sys.stderr,

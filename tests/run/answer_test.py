@@ -39,7 +39,7 @@ def test_the_first_is_answered_and_the_second_ends(signum):
 
 
 def test_a_program_that_stops_by_itself_is_not_talked_over(capfd):
-  with pytest.raises(KeyboardInterrupt), answering():
+  with pytest.raises(KeyboardInterrupt), answering(600):
     signal.raise_signal(signal.SIGINT)
   assert capfd.readouterr().err == ''
   before = signal.set_wakeup_fd(-1)
