@@ -9,13 +9,15 @@ from dd_jax.types import UserError
 
 _MAX_CLASSES = 1_000_000
 _FEW = 12
+_CHUNK = 4096
 
 
 def numbers(where: str, image: Any) -> np.ndarray:
   """Checks that images are an array of real numbers, and returns that array.
 
   Raises:
-    UserError: Python objects (images of unequal size), text or complex numbers.
+    UserError: Python objects (images of unequal size), text, complex numbers,
+      or NaN or infinite pixels.
   """
   image = np.asarray(image)
   if image.dtype == object:
@@ -27,6 +29,7 @@ def numbers(where: str, image: Any) -> np.ndarray:
       f'{where} has type {image.dtype}; images must be numbers: uint8 (0 to '
       '255), floats in [0, 1], or others, which are scaled'
     )
+  _finite(where, image)
   return image
 
 
@@ -159,6 +162,14 @@ def _classes_there(names: list[str]) -> str:
   if not 2 <= len(names) <= _FEW:
     return ', or choose classes with --classes=NAME,NAME'
   return f', or take those that have with --classes={",".join(names)}'
+
+
+def _finite(where: str, image: np.ndarray) -> None:
+  if image.dtype.kind != 'f' or not image.ndim:
+    return
+  for start in range(0, len(image), _CHUNK):
+    if not np.isfinite(image[start : start + _CHUNK]).all():
+      raise UserError(f'{where} holds NaN or infinite pixels')
 
 
 def _kind(image: np.ndarray) -> str:
