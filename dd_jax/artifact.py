@@ -136,7 +136,7 @@ def save(path: str | pathlib.Path, artifact: Artifact) -> None:
   # It halves a whitening; of images that look like noise it saves nothing.
   whitened = f'{_PREFIX}whiten_steps' in arrays
   write = np.savez_compressed if whitened else np.savez
-  write(buffer, metadata=np.asarray(text), **arrays)
+  write(buffer, metadata=np.asarray(text), **arrays)  # type: ignore[arg-type]
   write_atomically(path, buffer.getvalue())
 
 

@@ -1,6 +1,7 @@
 """Joining distilled sets of different classes, for class-incremental use."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +38,10 @@ def concatenate(
   """
   _check(a, b)
   names = _names(a, b, class_names)
-  image = np.concatenate([a.data.image, b.data.image])
+  fields: dict[str, Any] = {
+    'image': np.concatenate([a.data.image, b.data.image]),
+    'label': _labels(a, b),
+  }
   metadata = {
     'method': 'concatenation',
     'class_names': names,
@@ -48,7 +52,7 @@ def concatenate(
     },
     'sets': [a.metadata, b.metadata],
   }
-  data = DistilledData(image, _labels(a, b))
+  data = DistilledData(**fields)
   return Artifact(data, a.preprocessing, _start(a, b), metadata)
 
 

@@ -28,19 +28,22 @@ class Shown(NamedTuple):
   rescaled: bool
 
 
-def shown(preprocessing: Preprocessing, pixel: jax.Array) -> Shown:
+def shown(preprocessing: Preprocessing, pixel: jax.Array | np.ndarray) -> Shown:
   """What `preprocessing.picture` does to pixels.
 
   Args:
     preprocessing: of the set.
     pixel: `[n, h, w, c]`, n above 0, as its `invert` gives them.
   """
-  pixel = np.asarray(pixel, np.float64)
-  level = np.round(255 * pixel)
+  values = np.asarray(pixel, np.float64)
+  level = np.round(255 * values)
   rescaled = preprocessing.unit_norm
-  clipped = 0.0 if rescaled else np.mean((level < 0) | (level > 255))
-  found = (pixel.min(), pixel.max(), clipped)
-  return Shown(*(round(float(v), _DIGITS) for v in found), rescaled)
+  outside = np.mean((level < 0) | (level > 255))
+  low, high, clipped = (
+    round(float(v), _DIGITS)
+    for v in (values.min(), values.max(), 0 if rescaled else outside)
+  )
+  return Shown(low, high, clipped, rescaled)
 
 
 def sentence(pixels: Mapping[str, Any]) -> str:

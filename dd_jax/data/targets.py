@@ -10,6 +10,8 @@ Learned labels are any numbers: a cross-entropy under labels below 0 has no
 lower bound, and under centred labels it trains on next to nothing.
 """
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dd_jax.checks import check_name
@@ -20,7 +22,9 @@ USES = ('probabilities', 'classes', 'regression')
 _CLOSE = 1e-3  # of a row's sum to 1; probabilities are stored in float32
 
 
-def targets(label: np.ndarray, encoding: str, use: str) -> np.ndarray:
+def targets(
+  label: jax.Array | np.ndarray, encoding: str, use: str
+) -> np.ndarray:
   """Converts stored labels to what a learner wants.
 
   Args:
@@ -35,14 +39,14 @@ def targets(label: np.ndarray, encoding: str, use: str) -> np.ndarray:
     UserError: an unknown name, or labels that are not what is asked for.
   """
   check_name('targets', use, USES)
-  code, label = label_encoding(encoding), np.asarray(label, np.float32)
+  code, held = label_encoding(encoding), jnp.asarray(label, jnp.float32)
   if use == 'classes':
-    return _classes(label)
+    return _classes(np.asarray(held))
   if use == 'probabilities':
-    return _probabilities(np.asarray(code.decode(label)))
-  if code.name == 'centred':
-    return label
-  return np.asarray(LabelEncoding('centred').encode(label))
+    return _probabilities(np.asarray(code.decode(held)))
+  if code.name == 'one-hot':
+    held = LabelEncoding('centred').encode(held)
+  return np.asarray(held)
 
 
 def loss(label: np.ndarray, encoding: str) -> str:

@@ -119,8 +119,8 @@ def test_every_field_is_told() -> None:
     *('Random', 'Herding', 'k-means', '78,400', '306 KiB', '49.0'),
     *('3.1 s', '1 min 1 s', '12.5 s', '1.1 GiB', '4,321', 'ab' * 32),
     *('standardise', 'The ridge was raised tenfold.', '0.10.2', '17'),
-    'Stored pixels lie from -10.00 to 18.30, those of the data from 0 to 1; '
-    'pictures clip 96.1 % of their values.',
+    'Stored pixels lie from \N{MINUS SIGN}10.00 to 18.30, those of the data '
+    'from 0 to 1; pictures clip 96.1\N{NO-BREAK SPACE}% of their values.',
     *('config.method.kernel.depth', '1e-05', 'Loss', 'Validation accuracy'),
     _result()['command'],
   ):

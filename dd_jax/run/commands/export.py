@@ -26,16 +26,20 @@ _TO = flags.DEFINE_string(
 
 def export() -> None:
   """Writes what the flags name."""
-  for flag in (_ARTIFACT, _TO):
-    if not flag.value:
-      raise UserError(f'--{flag.name}: missing; see --help')
-  held = artifact.load(_ARTIFACT.value)
-  written = write_folder(held, _TO.value)
+  path, folder = _given(_ARTIFACT), _given(_TO)
+  held = artifact.load(path)
+  written = write_folder(held, folder)
   print(f'{len(written):,} images in {len(held.class_names):,} classes')
   print(sentence(held.pixels._asdict()))
   if not _hard(held):
     print('note: the labels are soft; each image counts for its largest')
-  print(f'written: {_TO.value}')
+  print(f'written: {folder}')
+
+
+def _given(flag: flags.FlagHolder[str | None]) -> str:
+  if not flag.value:
+    raise UserError(f'--{flag.name}: missing; see --help')
+  return flag.value
 
 
 def _hard(held: artifact.Artifact) -> bool:
