@@ -57,6 +57,7 @@ FLOORS = (
   'run.scoring',
   'run.pipeline',
   'recipes',
+  'run.overview',
   'run.settings',
   'run.resume',
   'run.seeds',

@@ -1,4 +1,4 @@
-"""Runs that go on with what their folder holds, longer, or for several seeds."""
+"""Runs that go on with what their folder holds, longer or for many seeds."""
 
 import json
 import pathlib

@@ -33,7 +33,6 @@ from dd_jax.types import UserError
 
 command_line.load_parts()
 FLAGS = command_line.new_flags()
-_METHODS = '\n'.join(f'{k}: {m.summary}.' for k, m in recipe.METHODS.items())
 
 _DATASET = flags.DEFINE_string(
   'dataset',
@@ -46,7 +45,8 @@ _DATASET = flags.DEFINE_string(
 _METHOD = flags.DEFINE_string(
   'method',
   None,
-  f'One of these. Default: kip.\n{_METHODS}',
+  f'One of {", ".join(recipe.METHODS)}. Default: kip. dd-jax list methods tells '
+  'of each.',
   flag_values=FLAGS,
 )
 _IPC = flags.DEFINE_integer(
