@@ -64,7 +64,9 @@ def _entry(head: str, text: str) -> list[str]:
   lines = [
     line
     for paragraph in text.splitlines()
-    for line in textwrap.wrap(paragraph, _WIDTH - _INDENT)
+    for line in textwrap.wrap(
+      paragraph, _WIDTH - _INDENT, break_on_hyphens=False
+    )
   ]
   if len(head) + 4 > _INDENT:
     return [f'  {head}', *(' ' * _INDENT + line for line in lines)]

@@ -79,6 +79,13 @@ def test_every_field_of_a_method_says_what_it_is(method):
     assert f'= {fields.text(value)}'.rstrip() in line
 
 
+def test_all_kinds_are_listed_with_their_names(dd_jax):
+  out, error = dd_jax('list')
+  assert not error and max(map(len, out.splitlines())) <= 80
+  for kind, names in overview.kinds().items():
+    assert f'{kind}: ' in out and all(name in out for name in names)
+
+
 def test_a_recipe_shows_its_figures_and_its_cost(dd_jax):
   out, _ = dd_jax('list', 'recipes', 'published/dc')
   assert 'cifar10       | 28.3 | 44.9 | 53.9' in out and 'Cost at 1' in out

@@ -45,8 +45,8 @@ _DATASET = flags.DEFINE_string(
 _METHOD = flags.DEFINE_string(
   'method',
   None,
-  f'One of {", ".join(recipe.METHODS)}. Default: kip. dd-jax list methods tells '
-  'of each.',
+  f'One of {", ".join(recipe.METHODS)}; dd-jax list methods tells of each. '
+  'Default: kip.',
   flag_values=FLAGS,
 )
 _IPC = flags.DEFINE_integer(

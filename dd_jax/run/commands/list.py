@@ -11,6 +11,7 @@ default and meaning.
 """
 
 import textwrap
+from collections.abc import Iterable
 
 from dd_jax.checks import check_name
 from dd_jax.run import command_line, overview
@@ -22,18 +23,21 @@ FLAGS = command_line.new_flags()
 def show(kind: str = '', name: str = '') -> None:
   """Prints the kinds, those of a kind, or one of them."""
   known = overview.kinds()
-  if not kind:
-    for each, names in known.items():
-      print(
-        textwrap.fill(f'{each}: {", ".join(names)}', 80, subsequent_indent='  ')
-      )
-    return
-  check_name('KIND', kind, known)
+  if kind:
+    check_name('KIND', kind, known)
   if name:
     check_name('NAME', name, list(known[kind]))
-    print('\n'.join(overview.detail(kind, name)))
+    lines = overview.detail(kind, name)
+  elif kind:
+    lines = overview.lines(kind)
   else:
-    print('\n'.join(overview.lines(kind)))
+    lines = [_wrapped(each, names) for each, names in known.items()]
+  print('\n'.join(lines))
+
+
+def _wrapped(kind: str, names: Iterable[str]) -> str:
+  text = f'{kind}: {", ".join(names)}'
+  return textwrap.fill(text, 80, subsequent_indent='  ', break_on_hyphens=False)
 
 
 COMMAND = command_line.Command(
