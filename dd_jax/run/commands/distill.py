@@ -145,13 +145,15 @@ def distill(fields: dict[str, str]) -> None:
   chosen = seeds.parse(_SEED.value)
   top = pathlib.Path(_WORKDIR.value or _default_workdir(chosen, fields))
   if len(chosen) < 2:
-    for asked in _runs(dict.fromkeys(chosen or [None], top), fields):
-      _run(asked, mesh)
+    seed = chosen[0] if chosen else None
+    _run(_runs({seed: top}, fields)[0], mesh)
     return
   if (top / RUN).exists():
     raise UserError(f'--workdir={top} holds one run: choose another folder')
-  runs = _runs({seed: top / seeds.folder(seed) for seed in chosen}, fields)
-  results = [_run(asked, mesh) for asked in runs]
+  folders: dict[int | None, pathlib.Path] = {
+    seed: top / seeds.folder(seed) for seed in chosen
+  }
+  results = [_run(asked, mesh) for asked in _runs(folders, fields)]
   _summarise(top, seeds.summary(dict(zip(chosen, results, strict=True))))
 
 
