@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 
 import jax
+import jax.numpy as jnp
 
 from dd_jax.cache import default_directory
 from dd_jax.data.load import load
@@ -80,8 +81,9 @@ def _step() -> str:
   key = jax.random.key(0)
   try:
     method = parts.build(config, setting)
-    state, batch = method.init(key, source), method.sample(key, 0, source)
-    _, metrics = jax.jit(method.update)(key, 0, state, batch)
+    state, first = method.init(key, source), jnp.int32(0)
+    batch = method.sample(key, first, source)
+    _, metrics = jax.jit(method.update)(key, first, state, batch)
     loss = float(metrics['loss'])
   except jax.errors.JaxRuntimeError as error:
     told = ' '.join(str(error).split())
