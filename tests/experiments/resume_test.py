@@ -94,7 +94,6 @@ def test_out_of_memory_keeps_the_last_checkpoint(call, tiny, monkeypatch):
   refused(
     got, 'out of memory', '--config.method.batch_size=50', 'step 6 is kept'
   )
-  monkeypatch.undo()
   assert pathlib.Path('w/checkpoints/6').is_dir()
 
 
