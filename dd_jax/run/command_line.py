@@ -139,7 +139,8 @@ def _parsed(
   command: Command, given: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
   """Operands and fields; the flags are set."""
-  others, fields = list(given), {}
+  others: list[str] = list(given)
+  fields: dict[str, str] = {}
   if command.takes_fields:
     others, fields = settings.split(given)
   command.flags.unparse_flags()  # a process may run it twice

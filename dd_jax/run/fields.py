@@ -1,11 +1,15 @@
 """What every field that all runs share means; the types come from the code."""
 
-from collections.abc import Iterable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dd_jax.data import fitting, labels
 from dd_jax.parameterization import STARTS
 from dd_jax.run.registries import REGISTRIES
+
+_ARGUMENT = re.compile(r'^  (\w+): (.*(?:\n {4,}.*)*)', re.MULTILINE)
 
 FIELDS = {
   'dataset': 'a name, a file or a folder, see [](data.md)',
@@ -98,6 +102,13 @@ def described(field: str) -> str:
     'ENCODINGS': labels.NAMES,
   }
   return FIELDS[field].format(**{k: listed(v) for k, v in names.items()})
+
+
+def arguments(factory: Callable[..., Any]) -> dict[str, str]:
+  """What the docstring of a factory says of each argument."""
+  plain = getattr(factory, 'func', factory)
+  found = _ARGUMENT.findall(inspect.getdoc(plain) or '')
+  return {name: ' '.join(told.split()).rstrip('.') for name, told in found}
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """What `--help` prints: 80 columns, the command's own flags first."""
 
-import inspect
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -46,7 +45,7 @@ def of_command(
     known: its flags, in the order in which they are told.
   """
   usage = ['usage: dd-jax', name, *(f'[{x}]' for x in operands), '[FLAGS]']
-  out = [' '.join(usage), '', inspect.cleandoc(about), '', 'flags:']
+  out = [' '.join(usage), '', about.strip(), '', 'flags:']
   for flag in known:
     out += _entry(_shown(flag), flag.help or '')
   out += _entry('-h, --help', 'Print this.')
@@ -65,7 +64,9 @@ def _entry(head: str, text: str) -> list[str]:
   lines = [
     line
     for paragraph in text.splitlines()
-    for line in textwrap.wrap(paragraph, _WIDTH - _INDENT)
+    for line in textwrap.wrap(
+      paragraph, _WIDTH - _INDENT, break_on_hyphens=False
+    )
   ]
   if len(head) + 4 > _INDENT:
     return [f'  {head}', *(' ' * _INDENT + line for line in lines)]

@@ -11,6 +11,7 @@ from dd_jax.types import UserError
 
 _SIZES = (
   'ipc',
+  'image_size',
   'batch_size',
   'inner_batch_size',
   'support_batch',
@@ -22,6 +23,7 @@ _SIZES = (
   'learners',
   'at_once',
 )  # what memory grows with, by the last part of a field's name
+_FLAGS = ('ipc', 'image_size')  # have short names
 _SHOWN = 4
 
 
@@ -62,7 +64,7 @@ def sizes(config: Config) -> list[str]:
     if name.rpartition('.')[2] in _SIZES and value
   }
   largest = sorted(held, key=lambda name: -held[name])[:_SHOWN]
-  flags = (n if n == 'ipc' else f'config.{n}' for n in largest)
+  flags = (n if n in _FLAGS else f'config.{n}' for n in largest)
   return [f'--{f}={held[n]}' for f, n in zip(flags, largest, strict=True)]
 
 

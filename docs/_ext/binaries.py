@@ -6,9 +6,7 @@ from typing import Any
 from catalogue import table
 
 from dd_jax.run.command_line import listed
-from dd_jax.run.main import COMMANDS, load
-
-_LONG = 6  # lines
+from dd_jax.run.commands import COMMANDS, load
 
 
 def command_line() -> str:
@@ -33,7 +31,5 @@ def _paragraph(text: str) -> str:
 
 
 def _told(flag: Any) -> str:
-  """The help text line by line; a long list has a page of its own."""
-  lines = (flag.help or '').splitlines()
-  short = lines if len(lines) < _LONG else [lines[0], 'See [](methods.md).']
-  return '<br>'.join(short)
+  """The help text line by line."""
+  return '<br>'.join((flag.help or '').splitlines())

@@ -24,10 +24,9 @@ from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
 from dd_jax.recipes import FOLDER
 from dd_jax.run import recipe
-from dd_jax.run.fields import described, flat, kind, listed, text
+from dd_jax.run.fields import arguments, described, flat, kind, listed, text
 from dd_jax.types import UserError
 
-_ARGUMENT = re.compile(r'^  (\w+): (.*(?:\n {4,}.*)*)', re.MULTILINE)
 _ARXIV = re.compile(r'arXiv (\d{4}\.\d{5})')
 _MATH = re.compile(r'^\.\. math::(.*(?:\n(?: .*)?)*)', re.MULTILINE)
 _OWN_LINE = re.compile(r'\n(Cost\b|Step size:)')  # begins a paragraph
@@ -288,12 +287,6 @@ def _block(kind: str, lines: list[str]) -> str:
 
 def _formula(found: re.Match[str]) -> str:
   return f'$$\n{inspect.cleandoc(found.group(1))}\n$$\n'
-
-
-def arguments(factory: Callable[..., Any]) -> dict[str, str]:
-  """What a docstring says of each argument."""
-  found = _ARGUMENT.findall(inspect.getdoc(_unwrapped(factory)) or '')
-  return {name: ' '.join(text.split()).rstrip('.') for name, text in found}
 
 
 def _pipes(text: str | None) -> str:

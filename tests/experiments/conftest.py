@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from dd_jax.run import command_line, main
+from dd_jax.run import command_line, commands
 
 
 class Call(NamedTuple):
@@ -38,7 +38,7 @@ def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
   def run(*arguments: str, command: str = 'distill') -> Call:
     status, error = 0, ''
     try:
-      command_line.run(main.load(command), arguments)
+      command_line.run(commands.load(command), arguments)
     except _Left as left:
       error, status = left.args
     printed = capfd.readouterr()

@@ -303,7 +303,7 @@ def test_tensorboard_is_told_everything(call, tiny, monkeypatch):
 def test_help_lists_methods_and_sets(call, flag):
   status, error, out = call(flag)
   for word in (
-    'frepo: ',
+    'frepo, ',
     'fashion_mnist',
     '--config.FIELD=VALUE',
     'NAME:DATASET,IPC',

@@ -1,13 +1,14 @@
-"""Runs that go on with what their folder holds, longer, or of several seeds."""
+"""Runs that go on with what their folder holds, longer or for many seeds."""
 
 import json
 import pathlib
 import shlex
 
+import jax
 import numpy as np
 import pytest
 
-from dd_jax.run import recipe, resume, settings
+from dd_jax.run import driver, recipe, resume, settings
 
 CONSTANT = '--config.optimizer.schedule=constant'
 ALONE = ('--workdir=w', '--resume')
@@ -79,6 +80,21 @@ def test_a_longer_run_that_was_cut_goes_on_from_the_shorter(call, tiny):
   got = call(*ALONE)
   assert got.status == 0 and 'starting anew' not in got.out, got
   assert held('w')['steps'] == 12
+
+
+def test_out_of_memory_keeps_the_last_checkpoint(call, tiny, monkeypatch):
+  assert call('--workdir=w', *tiny).status == 0
+  pathlib.Path('w/result.json').unlink()
+
+  def exhausted(*unused, **also_unused):
+    raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: 9 bytes')
+
+  monkeypatch.setattr(driver, 'distill', exhausted)
+  got = call(*ALONE)
+  refused(
+    got, 'out of memory', '--config.method.batch_size=50', 'step 6 is kept'
+  )
+  assert pathlib.Path('w/checkpoints/6').is_dir()
 
 
 def test_a_schedule_that_ends_with_the_run_is_not_lengthened(call, tiny):

@@ -35,7 +35,6 @@ from dd_jax.types import UserError
 
 command_line.load_parts()
 FLAGS = command_line.new_flags()
-_METHODS = '\n'.join(f'{k}: {m.summary}.' for k, m in recipe.METHODS.items())
 
 _DATASET = flags.DEFINE_string(
   'dataset',
@@ -48,7 +47,8 @@ _DATASET = flags.DEFINE_string(
 _METHOD = flags.DEFINE_string(
   'method',
   None,
-  f'One of these. Default: kip.\n{_METHODS}',
+  f'One of {", ".join(recipe.METHODS)}; dd-jax list methods tells of each. '
+  'Default: kip.',
   flag_values=FLAGS,
 )
 _IPC = flags.DEFINE_integer(
@@ -160,13 +160,15 @@ def distill(fields: dict[str, str]) -> None:
   chosen = seeds.parse(_SEED.value)
   top = pathlib.Path(_WORKDIR.value or _default_workdir(chosen, fields))
   if len(chosen) < 2:
-    for asked in _runs(dict.fromkeys(chosen or [None], top), fields):
-      _run(asked, mesh)
+    seed = chosen[0] if chosen else None
+    _run(_runs({seed: top}, fields)[0], mesh)
     return
   if (top / RUN).exists():
     raise UserError(f'--workdir={top} holds one run: choose another folder')
-  runs = _runs({seed: top / seeds.folder(seed) for seed in chosen}, fields)
-  results = [_run(asked, mesh) for asked in runs]
+  folders: dict[int | None, pathlib.Path] = {
+    seed: top / seeds.folder(seed) for seed in chosen
+  }
+  results = [_run(asked, mesh) for asked in _runs(folders, fields)]
   _summarise(top, seeds.summary(dict(zip(chosen, results, strict=True))))
 
 

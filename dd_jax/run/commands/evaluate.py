@@ -1,7 +1,9 @@
 r"""Scores a distilled set under named protocols.
 
-dd-jax evaluate --artifact=runs/mnist/distilled.npz \
+  dd-jax evaluate --artifact=runs/mnist/distilled.npz \
       --dataset=mnist --protocols=dc,krr-ntk --learners=5
+
+What no flag changes is as in the run that made the set.
 """
 
 import os

@@ -1,7 +1,7 @@
 r"""Trains expert trajectories for a method that matches them, into a folder.
 
-dd-jax experts --dataset=mnist --method=mtt --store=experts/mnist
-dd-jax distill --dataset=mnist --method=mtt \
+  dd-jax experts --dataset=mnist --method=mtt --store=experts/mnist
+  dd-jax distill --dataset=mnist --method=mtt \
       --config.experts.store=experts/mnist
 
 The same command goes on where it was stopped. A distillation that names no
