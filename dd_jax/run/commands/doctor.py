@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from dd_jax.cache import default_directory
 from dd_jax.data.load import load
 from dd_jax.data.prepare import prepare
-from dd_jax.run import command_line, environment, parts, recipe
+from dd_jax.run import command_line, machine, parts, recipe
 from dd_jax.types import UserError
 
 FLAGS = command_line.new_flags()
@@ -38,7 +38,7 @@ def doctor() -> None:
 
 
 def _found() -> Iterator[str]:
-  versions = environment.versions()
+  versions = machine.versions()
   yield ', '.join(f'{name} {version}' for name, version in versions.items())
   yield f'system: {platform.platform()}, {os.cpu_count()} processors'
   kinds = [f'{d.platform} {d.id} ({d.device_kind})' for d in jax.devices()]
