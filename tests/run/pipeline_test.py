@@ -382,7 +382,6 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
 
 WRONG = {
   'ipc': (lambda: config(ipc=0), '--ipc=0'),
-  'ipc of a class': (lambda: config(ipc=99), 'ipc=99: class'),
   'steps': (lambda: config(num_steps=-2), '--num_steps=-2'),
   'sweep': (lambda: config('random', num_steps=-1), '--num_steps=-1'),
   'protocol': (lambda: config(evaluation={'protocol': 'cd'}), "'cd'"),
