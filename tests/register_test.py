@@ -472,11 +472,12 @@ def test_an_installed_package(site, tmp_path):
   ]
 
 
-def test_help_names_the_methods_of_an_installed_package(site, tmp_path):
-  shown = call(tmp_path, 'distill', '--help', site=site)
-  assert 'mean_match: class means of the images.' in shown.stdout
+def test_list_names_the_methods_of_an_installed_package(site, tmp_path):
+  shown = call(tmp_path, 'list', 'methods', site=site)
+  found = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines())
+  assert found['mean_match'] == 'class means of the images'
   (site / 'their_parts.py').write_text('1 / 0\n')
-  broken = call(tmp_path, 'distill', '--help', site=site)
+  broken = call(tmp_path, 'list', 'methods', site=site)
   assert broken.returncode == 2 and broken.stdout == ''
   [line] = broken.stderr.splitlines()
   assert line.startswith("error: their-package: its entry point 'theirs'")
