@@ -199,7 +199,7 @@ def test_whose_workdir(call, tiny):
   )  # fmt: skip
   refused(call('--workdir=w', '--resume', '--overwrite'), 'exclude each other')
   # Even what is to be overwritten stays until the new run passed its checks.
-  refused(call('--workdir=w', '--overwrite', '--ipc=999'), 'ipc=999')
+  refused(call('--workdir=w', '--overwrite', '--ipc=0'), 'ipc=0')
   refused(call('--workdir=w', '--overwrite', '--dataset=x.npz'), 'x.npz')
   assert files() == before
   again = call('--workdir=w', '--resume', *tiny)
