@@ -377,7 +377,7 @@ def test_a_recipe_file_may_register_what_it_names(tmp_path):
     "  return ConfigDict(recipe.update(recipe.default('dm'), changes))\n"
   )
   read = lambda: settings.configuration(
-    tmp_path, str(tmp_path / 'mine.py'), {}, {'network.width': '7'}
+    str(tmp_path / 'mine.py'), {}, {'network.width': '7'}
   )
   config = read()
   assert read() == config and config['network'] == {'name': 'wide', 'width': 7}

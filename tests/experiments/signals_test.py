@@ -85,12 +85,12 @@ def test_a_signal_while_scoring_costs_no_distilling(start, tmp_path):
   lines = iter(process.stderr.readline, '')
   assert any('scoring on the test set' in line for line in lines)
   status, error = stop(process, signal.SIGINT)
-  assert (status, error) == (
-    130, f'SIGINT after step {NUM_STEPS}; --resume continues\n'
-  )  # fmt: skip
+  assert status == 130
+  last = error.splitlines()[-1]
+  assert last == f'SIGINT after step {NUM_STEPS}; --resume continues'
   before = (tmp_path / 'w/distilled.npz').read_bytes()
   printed = finish(start('distill', '--workdir=w', '--resume', *FLAGS))
-  assert 'steps/s' not in printed and 'test accuracy' in printed
+  assert '  loss ' not in printed and 'test accuracy' in printed
   assert (tmp_path / 'w/distilled.npz').read_bytes() == before
 
 
@@ -100,5 +100,4 @@ def test_a_signal_before_the_first_step(start, tmp_path):
     assert process.poll() is None
     time.sleep(0.01)
   status, error = stop(process, signal.SIGINT)
-  assert status == 130 and error.count('\n') == 1
-  assert error.startswith('SIGINT')
+  assert status == 130 and error.splitlines()[-1].startswith('SIGINT')

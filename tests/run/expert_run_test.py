@@ -58,7 +58,8 @@ class Told:
     self.messages, self.places = [], []
 
   def progress(self, what, done, total):
-    self.places.append((what, done, total))
+    if what == 'experts':
+      self.places.append((what, done, total))
 
   def message(self, text):
     self.messages.append(text)

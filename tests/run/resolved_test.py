@@ -12,7 +12,7 @@ from dd_jax.run.resolved import resolved
 @pytest.fixture
 def prepared():
   dataset = types.SimpleNamespace(image_shape=(8, 6, 1))
-  return Prepared(range(1000), range(120), range(60), None, dataset)
+  return Prepared(range(1000), range(120), range(60), None, dataset, '')
 
 
 def test_a_sweep_and_the_splits_are_counted(prepared):
