@@ -101,6 +101,10 @@ def _run(
   finished = _finished(workdir, identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
+  lines = [described(dataset), *dataset.provenance['notes']]
+  lines.append(f'preprocessing: {config["preprocessing"]}')  # may take minutes
+  for writer, line in itertools.product(writers, lines):
+    writer.message(line)
   cache = Cache()
   prepared = prepare(dataset, fitted, cache=cache)
   first = start.data if start else None
@@ -115,8 +119,7 @@ def _run(
       workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
     )
   notes = parts.notes(config, scorer.setting) + loading.notes(config, prepared)
-  lines = [described(dataset), *dataset.provenance['notes'], *notes]
-  for writer, note in itertools.product(writers, lines):
+  for writer, note in itertools.product(writers, notes):
     writer.message(note)
   clock.lap()
   source, taught = _source(config, prepared, cache, writers, mesh)
