@@ -86,6 +86,11 @@ def reason(error: BaseException) -> str:
   """One short line for why an archive cannot be read."""
   if 'pickle' in str(error):  # NumPy's advice is to load it unsafely
     return 'it holds Python objects, which are never loaded'
+  return one_line(error)
+
+
+def one_line(error: BaseException) -> str:
+  """What an exception says, short and in one line; its type if nothing."""
   return ' '.join(str(error).split())[:120] or type(error).__name__
 
 

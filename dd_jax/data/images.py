@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from PIL import Image, ImageOps
 
+from dd_jax.files import one_line
 from dd_jax.types import UserError
 
 _FORMATS = ('PNG', 'JPEG')
@@ -221,7 +222,6 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
 
 
 def _unreadable(file: File, error: Exception) -> UserError:
-  reason = ' '.join(str(error).split())[:120] or type(error).__name__
   return UserError(
-    f'{name_of(file)} is no readable PNG or JPEG image ({reason})'
+    f'{name_of(file)} is no readable PNG or JPEG image ({one_line(error)})'
   )

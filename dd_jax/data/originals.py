@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from dd_jax.data.download import File, fetch
+from dd_jax.files import one_line
 from dd_jax.types import UserError
 
 Columns: TypeAlias = Mapping[str, np.ndarray | list[str]]
@@ -56,9 +57,8 @@ def download(name: str, original: Original, folder: str) -> Contents:
   try:
     return original.read(folder)
   except _BROKEN as e:
-    reason = ' '.join(str(e).split())[:120] or type(e).__name__
     raise UserError(
-      f'{name}: the files in {folder} are damaged ({reason})'
+      f'{name}: the files in {folder} are damaged ({one_line(e)})'
     ) from e
 
 

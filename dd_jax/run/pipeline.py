@@ -103,8 +103,7 @@ def _run(
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
   lines = [described(dataset), *dataset.provenance['notes']]
   lines.append(f'preprocessing: {config["preprocessing"]}')  # may take minutes
-  for writer, line in itertools.product(writers, lines):
-    writer.message(line)
+  _tell(writers, lines)
   cache = Cache()
   prepared = prepare(dataset, fitted, cache=cache)
   first = start.data if start else None
@@ -119,8 +118,7 @@ def _run(
       workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
     )
   notes = parts.notes(config, scorer.setting) + loading.notes(config, prepared)
-  for writer, note in itertools.product(writers, notes):
-    writer.message(note)
+  _tell(writers, notes)
   clock.lap()
   source, taught = _source(config, prepared, cache, writers, mesh)
   clock.lap('experts' if taught else None)
@@ -147,8 +145,7 @@ def _run(
   if taught is not None:
     told['experts'] = taught
   told['seconds'] = _seconds(clock.seconds, result.seconds)
-  for writer, warning in itertools.product(writers, found['warnings']):
-    writer.message(f'warning: {warning}')
+  _tell(writers, [f'warning: {warning}' for warning in found['warnings']])
   if workdir:
     _write(workdir, made, told)
   return Outcome(made, told)
@@ -260,6 +257,11 @@ def _method(
   return scorer.build({**config, 'num_steps': steps})
 
 
+def _tell(writers: Sequence[Writer], lines: Sequence[str]) -> None:
+  for writer, line in itertools.product(writers, lines):
+    writer.message(line)
+
+
 def _progress(
   writers: Sequence[Writer], what: str, done: int, total: int
 ) -> None:
@@ -272,8 +274,7 @@ def _scored(
 ) -> dict[str, Any]:
   """`record.score`; a signal does not have to wait for its end."""
   try:
-    for writer in writers:
-      writer.message('scoring on the test set')
+    _tell(writers, ['scoring on the test set'])
     return interruptible(lambda: score(scorer, data))
   except Stop as stop:
     raise Interrupted(step, stop.signum) from None

@@ -29,6 +29,7 @@ from dd_jax.run import (
   seeds,
   settings,
 )
+from dd_jax.run.commands import data_flags
 from dd_jax.run.workdir import RUN, Workdir
 from dd_jax.run.writers import TensorBoardWriter
 from dd_jax.types import UserError
@@ -102,33 +103,7 @@ _CONFIG = flags.DEFINE_string(
   'recipe of that set and method, where there is one.',
   flag_values=FLAGS,
 )
-_RANGE = flags.DEFINE_list(
-  'range',
-  None,
-  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
-  '0,4095. Default: found, and said.',
-  flag_values=FLAGS,
-)
-_CLASSES = flags.DEFINE_list(
-  'classes',
-  None,
-  'Takes these classes alone, in this order, by name or number.',
-  flag_values=FLAGS,
-)
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir',
-  None,
-  "Where TFDS keeps its data. Default: TFDS's own.",
-  flag_values=FLAGS,
-)
-_IMAGE_SIZE = flags.DEFINE_integer(
-  'image_size',
-  None,
-  'Scale the shorter side to this many pixels and crop the centre.',
-  lower_bound=2,
-  upper_bound=4096,
-  flag_values=FLAGS,
-)
+_of_data = data_flags.define(FLAGS)
 _DEVICES = flags.DEFINE_integer(
   'devices',
   1,
@@ -213,12 +188,8 @@ def _given() -> dict[str, Any]:
     'method': _METHOD.value,
     'ipc': _IPC.value,
     'num_steps': _STEPS.value,
-    'data_dir': _DATA_DIR.value,
-    'range': _RANGE.value,
-    'classes': _CLASSES.value,
-    'image_size': _IMAGE_SIZE.value,
   }
-  return {k: v for k, v in named.items() if v is not None}
+  return {**data_flags.stated(named), **_of_data()}
 
 
 def _run(asked: _Asked, mesh: jax.sharding.Mesh | None) -> dict[str, Any]:

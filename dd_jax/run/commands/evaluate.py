@@ -27,6 +27,7 @@ from dd_jax.run import (
   registries,
   settings,
 )
+from dd_jax.run.commands import data_flags
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import UserError
@@ -45,25 +46,7 @@ _DATASET = flags.DEFINE_string(
   "Real data to test on. Default: the artefact's, by name.",
   flag_values=FLAGS,
 )
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir',
-  None,
-  "Where TFDS keeps its data. Default: TFDS's own.",
-  flag_values=FLAGS,
-)
-_RANGE = flags.DEFINE_list(
-  'range',
-  None,
-  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
-  '0,4095. Default: found, and said.',
-  flag_values=FLAGS,
-)
-_CLASSES = flags.DEFINE_list(
-  'classes',
-  None,
-  'Takes these classes alone, in this order, by name or number.',
-  flag_values=FLAGS,
-)
+_of_data = data_flags.define(FLAGS, resized=False)
 _PROTOCOLS = flags.DEFINE_list(
   'protocols',
   None,
@@ -141,9 +124,6 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   recipe.update(config, {'range': tuple(map(str, found))})
   named = {
     'dataset': _DATASET.value,
-    'data_dir': _DATA_DIR.value,
-    'range': _RANGE.value,
-    'classes': _CLASSES.value,
     'seed': _SEED.value,
   }
   scored: dict[str, Any] = {
@@ -153,8 +133,8 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   if _PROTOCOLS.value:
     scored['protocol'], *others = _PROTOCOLS.value
     scored['others'] = tuple(others)
-  recipe.update(config, _given(named))
-  recipe.update(config, {'evaluation': _given(scored)})
+  recipe.update(config, {**data_flags.stated(named), **_of_data()})
+  recipe.update(config, {'evaluation': data_flags.stated(scored)})
   settings.change(config, fields)
   limits.check(config)
   labels.label_encoding(config['label_encoding'])
@@ -198,10 +178,6 @@ def _encoding(held: artifact.Artifact, fields: dict[str, str]) -> str:
       f'labels are no probabilities; allowed are {", ".join(labels.NAMES)}'
     ) from error
   return 'one-hot'
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-  return {k: v for k, v in values.items() if v is not None}
 
 
 def _dataset(config: recipe.Config) -> Dataset:

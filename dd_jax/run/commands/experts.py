@@ -26,6 +26,7 @@ from dd_jax.run import (
   recipe,
   settings,
 )
+from dd_jax.run.commands import data_flags
 from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
 
@@ -71,31 +72,7 @@ _SEED = flags.DEFINE_integer(
   'Of all randomness. Default: 0.',
   flag_values=FLAGS,
 )
-_RANGE = flags.DEFINE_list(
-  'range',
-  None,
-  'LOW,HIGH: the values of black and of white, of images of 12 bits such as '
-  '0,4095. Default: found, and said.',
-  flag_values=FLAGS,
-)
-_CLASSES = flags.DEFINE_list(
-  'classes',
-  None,
-  'Takes these classes alone, in this order, by name or number.',
-  flag_values=FLAGS,
-)
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir',
-  None,
-  "Where TFDS keeps its data. Default: TFDS's own.",
-  flag_values=FLAGS,
-)
-_IMAGE_SIZE = flags.DEFINE_integer(
-  'image_size',
-  None,
-  'Scale the shorter side to this many pixels and crop the centre.',
-  flag_values=FLAGS,
-)
+_of_data = data_flags.define(FLAGS)
 _DEVICES = flags.DEFINE_integer(
   'devices',
   1,
@@ -133,12 +110,8 @@ def _configuration(fields: dict[str, str]) -> recipe.Config:
     'method': None if _CONFIG.value else _METHOD.value,
     'ipc': _IPC.value,
     'seed': _SEED.value,
-    'data_dir': _DATA_DIR.value,
-    'range': _RANGE.value,
-    'classes': _CLASSES.value,
-    'image_size': _IMAGE_SIZE.value,
   }
-  given = {k: v for k, v in named.items() if v is not None}
+  given = {**data_flags.stated(named), **_of_data()}
   return settings.configuration(_CONFIG.value, given, fields)
 
 
