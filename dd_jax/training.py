@@ -17,6 +17,7 @@ from dd_jax.platform import Platform
 from dd_jax.types import Augment, Key, LabeledData, PyTree
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
+Mix = Callable[[Key, LabeledData], LabeledData]
 """`(logits [n, k], label [n, k]) -> [n]`."""
 
 
@@ -221,6 +222,19 @@ def epochs(
     return batch._replace(data=batch.data._replace(image=image))
 
   return batches, per_epoch
+
+
+def mixed(
+  key: Key, batches: Callable[[jax.Array], Batch], mix: Mix
+) -> Callable[[jax.Array], Batch]:
+  """`batches`, each with its images and labels mixed by a draw of its own."""
+
+  def one(i: jax.Array) -> Batch:
+    plain = batches(i)
+    data = mix(jax.random.fold_in(key, i), plain.data)
+    return plain._replace(data=data)
+
+  return one
 
 
 def _minibatch(

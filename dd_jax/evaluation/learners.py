@@ -18,9 +18,11 @@ from dd_jax.platform import Platform
 from dd_jax.training import (
   Batch,
   Loss,
+  Mix,
   Model,
   epochs,
   fresh_model,
+  mixed,
   train,
   train_many,
   train_step,
@@ -38,6 +40,8 @@ __all__ = [
   'trained',
 ]
 
+_MIX = 1  # folded into the key of the batches
+
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
 
@@ -53,6 +57,7 @@ class Recipe(NamedTuple):
     num_steps: optimiser steps; or a function that reads them off the set.
     batch_size: the whole set where that is smaller.
     augment: of each batch, or None.
+    mix: of each batch's images and labels, after that; or None.
     mesh: whose `data` axis learners are split over, or None.
   """
 
@@ -65,6 +70,7 @@ class Recipe(NamedTuple):
   num_steps: int | Callable[[DistilledData], int | jax.Array]
   batch_size: int
   augment: Augment | None = None
+  mix: Mix | None = None
   mesh: jax.sharding.Mesh | None = None
 
 
@@ -79,6 +85,8 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   num_steps = steps(DistilledData(*data)) if callable(steps) else steps
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
+  if recipe.mix is not None:
+    batches = mixed(jax.random.fold_in(k_data, _MIX), batches, recipe.mix)
 
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)

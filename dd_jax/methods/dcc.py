@@ -21,7 +21,12 @@ The first 250 networks are matched class by class until they are 10 steps old;
 at 1 image per class the loops are others.
 """
 
-RECIPE = {**SHARED_RECIPE, 'num_steps': 10_000, 'validate_every': 1000}
+RECIPE = {
+  **SHARED_RECIPE,
+  'num_steps': 10_000,
+  'validate_every': 1000,
+  'evaluation': {'protocol': 'dsa', 'features': 'network'},
+}
 """The published settings at 1 image per class."""
 
 METHOD = Method(

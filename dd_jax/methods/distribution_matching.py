@@ -153,6 +153,6 @@ SHARED_RECIPE = {
   'optimizer': {'name': 'sgd', 'learning_rate': 1.0, 'momentum': 0.5},
   'num_steps': 20_000,
   'validate_every': 2000,
-  'evaluation': {'protocol': 'dc', 'features': 'network'},
+  'evaluation': {'protocol': 'dsa', 'features': 'network'},
 }
 """What the published settings of the family share; DM's (arXiv 2110.04181)."""

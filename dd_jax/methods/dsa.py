@@ -29,6 +29,7 @@ RECIPE = {
   'augment': augment.DSA,
   'num_steps': 1000,
   'validate_every': 500,
+  'evaluation': {'protocol': 'dsa', 'features': 'network'},
 }
 """The published settings at 1 image per class."""
 

@@ -32,7 +32,7 @@ from dd_jax.methods.method import Method
 from dd_jax.models import successive
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.training import Batch, Model, epochs, train, train_step
+from dd_jax.training import Batch, Model, epochs, mixed, train, train_step
 from dd_jax.types import Augment, Key, LabeledData, Metrics, UserError
 
 
@@ -67,12 +67,8 @@ class RealTraining(NamedTuple):
     """One pass over `data`."""
     k_mix, k_epoch = jax.random.split(key)
     batches, per_epoch = epochs(k_epoch, data, self.batch_size, self.augment)
-
-    def mixed(i: jax.Array) -> Batch:
-      plain, key = batches(i), jax.random.fold_in(k_mix, i)
-      return plain._replace(data=augment.cutmix(key, plain.data, self.cutmix))
-
-    return train(self.step, model, mixed, per_epoch)
+    mix = functools.partial(augment.cutmix, probability=self.cutmix)
+    return train(self.step, model, mixed(k_mix, batches, mix), per_epoch)
 
 
 def idc(
@@ -188,6 +184,7 @@ RECIPE = {
   'inner_optimizer': DECAYED_SGD,
   'num_steps': 2_000_000,
   'validate_every': 100_000,
+  'evaluation': {'protocol': 'idc', 'features': 'network'},
 }
 """The published settings on CIFAR-10 at 10 images per class."""
 

@@ -83,7 +83,11 @@ def m3d(
   )
 
 
-RECIPE = {**SHARED_RECIPE, 'augment': 'color_crop_cutout'}
+RECIPE = {
+  **SHARED_RECIPE,
+  'augment': 'color_crop_cutout',
+  'evaluation': {'protocol': 'idc', 'features': 'network'},
+}
 """As published (arXiv 2312.15927), where it says so."""
 
 METHOD = Method(m3d, RECIPE, 'kernel mean discrepancy (arXiv 2312.15927)')

@@ -14,7 +14,11 @@ GRADIENT_MATCHING: Config = {
   'network': {'width': 64},
   'parameterization': {'start': 'kmeans'},
   'optimizer': {'learning_rate': 0.3},
-  'evaluation': {'validation_steps': 300, 'validation_examples': 1000},
+  'evaluation': {
+    'protocol': 'dc',
+    'validation_steps': 300,
+    'validation_examples': 1000,
+  },
 }
 
 # DM and its descendants: a network half as wide on a quarter of the real
@@ -23,7 +27,7 @@ DISTRIBUTION_MATCHING: Config = {
   'validate_every': 0,
   'method': {'batch_size': 64},
   'network': {'width': 64},
-  'evaluation': {'baselines': ('random',)},
+  'evaluation': {'protocol': 'dc', 'baselines': ('random',)},
 }
 
 # MTT: six narrow experts of a few epochs, Adam on the images, no augmentation.

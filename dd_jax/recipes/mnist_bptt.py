@@ -2,9 +2,9 @@
 
     dd-jax distill --dataset=mnist --method=bptt --ipc=1
 
-The inner loop is that of the `dc` protocol, augmentation included, at three
-times its rate. Starts from the real images nearest to the class means. RTP,
-which is this with addressing and more of everything, reaches 98.7 % (arXiv
+The inner loop is that of the `dc-mnist` protocol, augmentation included, at
+three times its rate. Starts from the real images nearest to the class means.
+RTP, which is this with addressing and more of everything, reaches 98.7 % (arXiv
 2206.02916).
 """
 
@@ -36,6 +36,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
       'momentum': 0.0,
     },
     'evaluation': {
+      'protocol': 'dc-mnist',
       'features': 'network',
       'validation_steps': 150,
       'validation_examples': 500,

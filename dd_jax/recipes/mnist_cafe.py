@@ -17,6 +17,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
   config = recipe.update(recipe.default('cafe'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'mnist',
+    'evaluation': {'protocol': 'dc-mnist'},
     'ipc': ipc,
     'num_steps': 500,
     'augment': 'color_crop_cutout_scale_rotate',

@@ -15,6 +15,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
   config = recipe.update(recipe.default('datadam'), DISTRIBUTION_MATCHING)
   changes = {
     'dataset': 'mnist',
+    'evaluation': {'protocol': 'dc-mnist'},
     'ipc': ipc,
     'num_steps': 500,
     'augment': 'color_crop_cutout_scale_rotate',

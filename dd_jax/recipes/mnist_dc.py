@@ -15,5 +15,9 @@ from dd_jax.run import recipe
 
 def get_config(ipc: int = 1) -> ConfigDict:
   config = recipe.update(recipe.default('dc'), GRADIENT_MATCHING)
-  changes = {'dataset': 'mnist', 'ipc': ipc}
+  changes = {
+    'dataset': 'mnist',
+    'evaluation': {'protocol': 'dc-mnist'},
+    'ipc': ipc,
+  }
   return ConfigDict(recipe.update(config, changes))

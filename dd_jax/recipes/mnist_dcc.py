@@ -16,6 +16,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
   config = recipe.update(recipe.default('dcc'), GRADIENT_MATCHING)
   changes = {
     'dataset': 'mnist',
+    'evaluation': {'protocol': 'dc-mnist'},
     'ipc': ipc,
     'method': {'warm_up': 10},
   }

@@ -26,6 +26,10 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'network': {'width': 64},
     'parameterization': {'start': 'kmeans'},
     'optimizer': {'name': 'adam', 'learning_rate': 5e-3, 'momentum': 0.0},
-    'evaluation': {'validation_steps': 300, 'validation_examples': 1000},
+    'evaluation': {
+      'protocol': 'dc-mnist',
+      'validation_steps': 300,
+      'validation_examples': 1000,
+    },
   }
   return ConfigDict(recipe.update(recipe.default('idc'), changes))

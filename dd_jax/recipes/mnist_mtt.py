@@ -5,7 +5,7 @@
 Six experts of width 32, 250 steps each, are trained first (95 s) and kept in
 the cache. The images start from those nearest to the class means. The published
 runs (100 experts of width 128, 50 epochs) reach 91.4 % at 1 image per class
-(arXiv 2203.11932). Scored by the `dc` protocol with its own network.
+(arXiv 2203.11932). Scored by the `dc-mnist` protocol with its own network.
 """
 
 from ml_collections import ConfigDict
@@ -25,6 +25,6 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'parameterization': {'start': 'kmeans'},
     'method': {'inner_steps': 15, 'max_start': 4},
     'experts': {'epoch_steps': 50, 'step_size': 0.05},
-    'evaluation': {'others': ()},
+    'evaluation': {'protocol': 'dc-mnist', 'others': ()},
   }
   return ConfigDict(recipe.update(config, changes))

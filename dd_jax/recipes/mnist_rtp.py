@@ -7,7 +7,7 @@ bases and 29 images of each class. They start from the truncated SVD of real
 images. The gradient goes through a random window of 12 of 100 inner steps.
 Published with 200 inner steps of a network of width 128, all differentiated:
 98.7 % (arXiv 2206.02916). Reaches 92.9 % in 11 minutes of one busy core, by the
-`dc` protocol with a network of width 32 and 500 steps.
+`dc-mnist` protocol with a network of width 32 and 500 steps.
 """
 
 from ml_collections import ConfigDict
@@ -39,6 +39,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'inner_optimizer': {'name': 'sgd', 'learning_rate': 0.02, 'momentum': 0.9},
     'optimizer': {'learning_rate': 5e-3, 'schedule': 'cosine', 'final': 0.05},
     'evaluation': {
+      'protocol': 'dc-mnist',
       'network': {'name': 'convnet', 'width': 32},
       'steps': 500,
       'learners': 2,

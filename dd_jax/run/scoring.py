@@ -151,7 +151,6 @@ class Scorer:
     chosen = protocol(
       name,
       Setting(
-        dataset=self.prepared.dataset.name,
         image_shape=setting.image_shape,
         num_classes=setting.num_classes,
         label_encoding=encoding,

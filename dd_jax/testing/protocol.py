@@ -37,7 +37,7 @@ def check_protocol(
   source = toy_source() if source is None else source
   shape, classes = source.image_shape, source.num_classes
   network = mlp(shape, classes, width=16, depth=1)
-  default = Setting('toy', shape, classes, network=network, steps=30)
+  default = Setting(shape, classes, network=network, steps=30)
   setting = default if setting is None else setting
   keys = jax.random.split(jax.random.key(0), _LEARNERS)
   image, label = source.take(jnp.arange(min(len(source), 10 * classes)))

@@ -58,7 +58,7 @@ def _dc(
   learners: int, test: ResidentSource, mesh: jax.sharding.Mesh | None
 ) -> Callable[[], Any]:
   """A call that scores a set of noise under `dc`."""
-  chosen = protocol('dc', Setting('random', SHAPE, CLASSES, mesh=mesh))
+  chosen = protocol('dc', Setting(SHAPE, CLASSES, mesh=mesh))
   image = jax.random.normal(jax.random.key(1), (CLASSES, *SHAPE))
   data = DistilledData(image, jnp.eye(CLASSES))
   keys = jax.random.split(jax.random.key(0), learners)

@@ -57,7 +57,7 @@ def test_what_is_not_finite_is_undecided_and_wrong():
 def test_a_wrapped_tester_still_says_its_classes(wrap):
   real = source('resident', 9)
   answers = jnp.zeros((2, 9), jnp.int32)
-  made = wrap(Setting('toy', (2, 2, 1), K), tester.Tester(lambda *_: answers))
+  made = wrap(Setting((2, 2, 1), K), tester.Tester(lambda *_: answers))
   data = DistilledData(jnp.ones((3, 2, 2, 1)), jnp.eye(3))
   assert isinstance(made, tester.Tester)
   assert made.predict(jax.random.key(0), data, real) is answers

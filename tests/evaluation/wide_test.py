@@ -97,7 +97,7 @@ def test_a_centred_network_starts_at_zero_and_learns():
 
 
 def test_protocols_say_how_many_networks():
-  setting = Setting('toy', SHAPE, CLASSES, network=network())
+  setting = Setting(SHAPE, CLASSES, network=network())
   assert protocol('krr-random', setting).name == 'krr-random'
   many = protocol('krr-random', setting._replace(networks=64))
   assert many.name == 'krr-random of 64'
@@ -105,13 +105,13 @@ def test_protocols_say_how_many_networks():
 
 def test_more_steps_fit_the_scaled_labels():
   setting = Setting(
-    'mnist', SHAPE, CLASSES, label_encoding='centred', network=network(64)
+    SHAPE, CLASSES, label_encoding='centred', network=network(64)
   )
   data = DistilledData(*support())
   train = resident(*arrays(6), CLASSES, None)
   found = [
     float(
-      protocol('rfad-nn', setting._replace(steps=n))
+      protocol('rfad-nn-mnist', setting._replace(steps=n))
       .score(KEY[None], data, train)
       .mean()
     )

@@ -79,7 +79,7 @@ def test_a_set_for_one_start_is_scored_from_that_start():
   network, data, _ = distilled(init_seed=7, batches=2)
   assert int(data.init_seed) == 7 and data.step_size.shape == (3, 2)
   assert np.all(np.asarray(data.step_size) > 0)
-  chosen = protocol('dd', Setting('made', SHAPE, CLASSES, network=network))
+  chosen = protocol('dd', Setting(SHAPE, CLASSES, network=network))
   one, other = chosen.score(jax.random.split(jax.random.key(3)), data, source())
   assert one == other > 0.8
   start = network.init(jax.random.key(7))
@@ -95,14 +95,14 @@ def test_random_starts_are_random():
   network, data, metrics = distilled(2)
   assert data.init_seed is None
   assert float(metrics['step_size']) == pytest.approx(0.5, abs=0.2)
-  chosen = protocol('dd', Setting('made', SHAPE, CLASSES, network=network))
+  chosen = protocol('dd', Setting(SHAPE, CLASSES, network=network))
   scores = chosen.score(jax.random.split(jax.random.key(3), 4), data, source())
   assert len(set(np.asarray(scores).tolist())) > 1
 
 
 def test_a_set_without_steps_is_trained_on_for_thirty():
   network, data, _ = distilled(1)
-  chosen = protocol('dd', Setting('made', SHAPE, CLASSES, network=network))
+  chosen = protocol('dd', Setting(SHAPE, CLASSES, network=network))
   keys = jax.random.split(jax.random.key(3), 1)
   plain = data._replace(step_size=None)
   same = data._replace(step_size=jnp.full((30, 1), 0.02))

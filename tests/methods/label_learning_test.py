@@ -46,7 +46,7 @@ def test_its_protocol_takes_the_number_of_steps_from_the_set():
   method = made(label_distillation)
   data = method.distilled(method.init(jax.random.key(0), source()))
   network = mlp(SHAPE, CLASSES, width=8, depth=1)
-  setting = Setting('made', SHAPE, CLASSES, network=network)
+  setting = Setting(SHAPE, CLASSES, network=network)
   keys = jax.random.split(jax.random.key(3), 4)
 
   def score(steps, setting=setting):

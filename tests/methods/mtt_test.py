@@ -72,7 +72,7 @@ def test_settings_out_of_range_are_refused(changes, words):
 
 def test_the_protocol_uses_the_learned_step_size():
   network = NETWORKS['convnet'](SHAPE, CLASSES, width=4, depth=2)
-  setting = Setting('digits', SHAPE, CLASSES, network=network, steps=4)
+  setting = Setting(SHAPE, CLASSES, network=network, steps=4)
   test = resident(*digits(), CLASSES, None)
   data, _ = problem(jnp.float32)
   keys = jax.random.split(jax.random.key(0), 4)

@@ -6,8 +6,11 @@ a line in `PROTOCOLS`.
 
 | name | what is trained | source |
 |---|---|---|
-| `dc` | ConvNet-D3-W128, SGD, 300 epochs (1,000 with augmentation) | DC |
-| `mtt` | as `dc`, at the learned step size, always augmented (DSA) | MTT |
+| `dc` | ConvNet-D3-W128, SGD, 300 epochs | DC |
+| `dc-mnist` | as `dc`, 1,000 epochs with DC's augmentation of MNIST | DC |
+| `dsa` | as `dc`, 1,000 epochs with DSA | DSA |
+| `mtt` | as `dsa`, at the learned step size | MTT |
+| `idc` | as `dsa`, batches of 64, all colours, CutMix | IDC |
 | `dd` | LeNet, the learned steps from the learned start, in order | DD |
 | `ld` | LeNet, Adam at 1e-3 for the learned number of steps | LD |
 | `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
@@ -18,15 +21,23 @@ a line in `PROTOCOLS`.
 | `krr-random` | kernel ridge regression, 16 random networks' kernel | RFAD |
 | `rfad-nn` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
 | `rcig` | as `frepo`, Adam at 1e-4, mirror images, no augmentation | RCIG |
+
+`dsa-noflip`, `mtt-noflip` and `idc-noflip` mirror nothing, as those authors
+have it for digits; `rfad-nn-mnist`, `-fashion`, `-svhn` and `-cifar100` are
+`rfad-nn` at the rates for those sets. A protocol does one thing, whatever a
+data set is called: which of them a set wants is the recipe's to say.
 """
 
+import functools
 from collections.abc import Callable
 
 from dd_jax.checks import check_name
 from dd_jax.evaluation.protocols import (
   dc,
   dd,
+  dsa,
   frepo,
+  idc,
   kip_nn,
   krr,
   krr_feature,
@@ -40,7 +51,13 @@ from dd_jax.evaluation.protocols.base import Protocol, Setting
 
 PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'dc': dc.dc,
+  'dc-mnist': dc.dc_mnist,
+  'dsa': dsa.dsa,
+  'dsa-noflip': dsa.dsa_noflip,
   'mtt': mtt.mtt,
+  'mtt-noflip': mtt.mtt_noflip,
+  'idc': idc.idc,
+  'idc-noflip': idc.idc_noflip,
   'dd': dd.dd,
   'ld': ld.ld,
   'frepo': frepo.frepo,
@@ -49,7 +66,7 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'kip-nn': kip_nn.kip_nn,
   'krr-feature': krr_feature.krr_feature,
   'krr-random': krr_random.krr_random,
-  'rfad-nn': rfad_nn.rfad_nn,
+  **{n: functools.partial(rfad_nn.rfad_nn, n) for n in rfad_nn.RATES},
   'rcig': rcig.rcig,
 }
 """By name: `(Setting) -> Protocol`."""

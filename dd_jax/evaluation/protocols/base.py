@@ -23,7 +23,6 @@ class Setting(NamedTuple):
   """What a protocol may depend on.
 
   Attributes:
-    dataset: its name: DC augments MNIST and nothing else.
     image_shape: `(h, w, c)`.
     num_classes: `k`.
     label_encoding: of the distilled labels, 'one-hot' or 'centred'.
@@ -36,7 +35,6 @@ class Setting(NamedTuple):
     platform: what learners run on; by default what JAX's default devices are.
   """
 
-  dataset: str
   image_shape: tuple[int, int, int]
   num_classes: int
   label_encoding: str = 'one-hot'

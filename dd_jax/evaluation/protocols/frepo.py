@@ -59,7 +59,7 @@ def recipe(setting: Setting) -> Recipe:
     steps,
     500,
     augment.frepo(strategy),
-    setting.mesh,
+    mesh=setting.mesh,
   )
 
 

@@ -16,18 +16,21 @@ from dd_jax.types import DistilledData, Key, LabeledData
 def rcig(setting: Setting) -> Protocol:
   """RCIG's evaluation without augmentation (arXiv 2302.06755).
 
-  Adam at 1e-4, warmed up and annealed as `frepo`'s, 1,000 steps for one image
-  per class of ten and 2,000 for more, batches of at most 256; colour images
-  come with their mirror images.
+  Adam at 1e-4, warmed up and annealed as `frepo`'s over 1,000 steps for ten
+  images and 2,000 for more, then as many and a half at the last, smallest rate;
+  batches of at most 256; colour images come with their mirror images.
   """
   mirrored = setting.image_shape[-1] == 3
 
-  def steps(data: DistilledData) -> int:
+  def annealed(data: DistilledData) -> int:
     size = len(data.image) // (2 if mirrored else 1)
     return setting.steps or (1000 if size <= 10 else 2000)
 
+  def steps(data: DistilledData) -> int:
+    return setting.steps or 5 * annealed(data) // 2
+
   def optimizer(data: DistilledData) -> optax.GradientTransformation:
-    return warmed_adam(1e-4, steps(data), final=1e-6)
+    return warmed_adam(1e-4, annealed(data), final=1e-6)
 
   trained = learner_test(
     frepo.recipe(setting)._replace(

@@ -1,6 +1,7 @@
 """RFAD's wide network."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,53 +21,84 @@ from dd_jax.evaluation.tester import Tester
 from dd_jax.networks import NETWORKS
 from dd_jax.types import Key, LabeledData
 
-# Step size, label scale and decay by set and images per class.
-_RATES = {
-  ('cifar10', 1): (1e-3, 8.0, 0.0),
-  ('cifar10', 10): (1e-3, 2.0, 0.0),
-  ('cifar10', 50): (1e-2, 2.0, 0.0),
-  ('mnist', 1): (1e-3, 8.0, 1e-3),
-  ('cifar100', 1): (1e-1, 8.0, 0.0),
-  ('cifar100', 10): (1e-1, 2.0, 0.0),
-}
 _STEPS = 1000
 
 
-def rfad_nn(setting: Setting) -> Protocol:
-  """RFAD's wide network (arXiv 2210.12067).
+class Rates(NamedTuple):
+  """What those authors found for one set, at one number of images per class.
+
+  Attributes:
+    step_size: of SGD.
+    label_scale: by which labels are multiplied.
+    decay: weight of the squared distance to the start in the loss.
+  """
+
+  step_size: float
+  label_scale: float
+  decay: float = 0.0
+
+
+RATES: dict[str, dict[int, Rates]] = {
+  'rfad-nn': {1: Rates(1e-3, 8), 10: Rates(1e-3, 2), 50: Rates(1e-2, 2)},
+  'rfad-nn-mnist': {
+    1: Rates(1e-3, 8, 1e-3),
+    10: Rates(1e-2, 8, 1e-3),
+    50: Rates(1e-2, 8),
+  },
+  'rfad-nn-fashion': {
+    1: Rates(1e-3, 8),
+    10: Rates(1e-2, 8, 1e-3),
+    50: Rates(1e-3, 2),
+  },
+  'rfad-nn-svhn': {1: Rates(1e-3, 16), 10: Rates(1e-2, 8), 50: Rates(1e-2, 2)},
+  'rfad-nn-cifar100': {1: Rates(1e-1, 8), 10: Rates(1e-1, 2)},
+}
+"""By protocol and images per class; between two of these the nearer one's."""
+
+
+def rfad_nn(name: str, setting: Setting) -> Protocol:
+  """RFAD's wide network (arXiv 2210.12067), with its rates for one set.
 
   A plain ConvNet of width 1,024 minus itself at the start, SGD with momentum
   0.9 on the whole set (batches of 513), squared error to labels times a scale,
   divided by its square, decay towards the start. Those authors stop early, on a
   validation set, within 20,000 steps; here it is 1,000 steps, or as many as the
-  setting says. Sets that they give no rates for get those of CIFAR-10.
+  setting says. `rfad-nn` has the rates of CIFAR-10.
+
+  Args:
+    name: of the protocol: one of `RATES`.
+    setting: of the run.
   """
-  own = functools.partial(NETWORKS['nngp_convnet'], width=1024)
-  network = wide.centred(learner(setting, own))
-
-  def recipe(size: int) -> Recipe:
-    rate, scale, decay = _rates(setting, size)
-    return Recipe(
-      network,
-      optax.chain(decay_to_start(decay), optax.sgd(rate, momentum=0.9)),
-      lambda logits, label: _scaled_error(logits, label, scale),
-      setting.steps or _STEPS,
-      513,
-      mesh=setting.mesh,
-    )
-
-  tester = functools.cache(lambda size: learner_test(recipe(size)))
+  tester = functools.cache(
+    lambda size: learner_test(recipe(name, setting, size))
+  )
 
   def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
     return tester(len(data.image)).predict(keys, data, real)
 
-  return Protocol('rfad-nn', centred(setting, Tester(predict)))
+  tester(setting.num_classes)  # refuses now what does not suit
+  return Protocol(name, centred(setting, Tester(predict)))
 
 
-def _rates(setting: Setting, size: int) -> tuple[float, float, float]:
-  ipc = max(1, size // setting.num_classes)
-  near = min((1, 10, 50), key=lambda known: abs(known - ipc))
-  return _RATES.get((setting.dataset, near)) or _RATES['cifar10', near]
+def recipe(name: str, setting: Setting, size: int) -> Recipe:
+  """How RFAD trains a network on `size` images."""
+  own = functools.partial(NETWORKS['nngp_convnet'], width=1024)
+  rate, scale, decay = rates(name, max(1, size // setting.num_classes))
+  return Recipe(
+    wide.centred(learner(setting, own)),
+    # The gradient of a squared distance has a factor of two.
+    optax.chain(decay_to_start(2 * decay), optax.sgd(rate, momentum=0.9)),
+    lambda logits, label: _scaled_error(logits, label, scale),
+    setting.steps or _STEPS,
+    513,
+    mesh=setting.mesh,
+  )
+
+
+def rates(name: str, ipc: int) -> Rates:
+  """Those of a protocol at `ipc` images per class."""
+  known = RATES[name]
+  return known[min(known, key=lambda held: abs(held - ipc))]
 
 
 def _scaled_error(

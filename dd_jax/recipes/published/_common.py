@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from dd_jax.checks import check_name
+from dd_jax.run import recipe
 from dd_jax.types import UserError
 
+_DIGITS = ('mnist', 'svhn_cropped')
 _Settings = TypeVar('_Settings')
 
 
@@ -30,5 +32,15 @@ def published(
 
 def dsa_strategy(dataset: str) -> str:
   """DSA's augmentation: a flipped digit is no digit."""
-  flip = '' if dataset in ('mnist', 'svhn_cropped') else 'flip_'
+  flip = '' if dataset in _DIGITS else 'flip_'
   return f'color_crop_cutout_{flip}scale_rotate'
+
+
+def upright(protocol: str, dataset: str) -> recipe.Config:
+  """`evaluation` under that protocol, for digits the one that mirrors nothing.
+
+  Args:
+    protocol: of which there is another one, called `-noflip`.
+    dataset: of the recipe.
+  """
+  return {'protocol': protocol + '-noflip' * (dataset in _DIGITS)}

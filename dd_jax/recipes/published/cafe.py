@@ -23,7 +23,7 @@ of them for the inner loop; a GPU for a day.
 from ml_collections import ConfigDict
 
 from dd_jax.checks import check_name
-from dd_jax.recipes.published._common import dsa_strategy
+from dd_jax.recipes.published._common import dsa_strategy, upright
 from dd_jax.run import recipe
 
 DATASETS = ('mnist', 'fashion_mnist', 'svhn_cropped', 'cifar10', 'cifar100')
@@ -35,5 +35,6 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'dataset': dataset,
     'ipc': ipc,
     'augment': dsa_strategy(dataset),
+    'evaluation': upright('dsa', dataset),
   }
   return ConfigDict(recipe.update(recipe.default('cafe'), changes))

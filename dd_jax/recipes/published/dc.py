@@ -34,5 +34,6 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'ipc': ipc,
     'num_steps': 1000 * outer_steps,
     'validate_every': 100 * outer_steps,
+    'evaluation': {'protocol': 'dc-mnist' if dataset == 'mnist' else 'dc'},
   }
   return ConfigDict(recipe.update(recipe.default('dc'), changes))

@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 from dd_jax.checks import check_name
 from dd_jax.methods.gradient_matching import loops
-from dd_jax.recipes.published._common import dsa_strategy
+from dd_jax.recipes.published._common import dsa_strategy, upright
 from dd_jax.run import recipe
 
 DATASETS = ('svhn_cropped', 'cifar10', 'cifar100')
@@ -36,5 +36,6 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'num_steps': 1000 * outer_steps,
     'validate_every': 100 * outer_steps,
     'augment': dsa_strategy(dataset),
+    'evaluation': upright('dsa', dataset),
   }
   return ConfigDict(recipe.update(recipe.default('dcc'), changes))

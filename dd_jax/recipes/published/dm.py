@@ -22,7 +22,7 @@ ImageNet 51,200) through a network of width 128; a GPU for hours.
 from ml_collections import ConfigDict
 
 from dd_jax.checks import check_name
-from dd_jax.recipes.published._common import dsa_strategy
+from dd_jax.recipes.published._common import dsa_strategy, upright
 from dd_jax.run import recipe
 
 DATASETS = ('mnist', 'cifar10', 'cifar100', 'tiny_imagenet')
@@ -35,6 +35,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'dataset': dataset,
     'ipc': ipc,
     'augment': dsa_strategy(dataset),
+    'evaluation': upright('dsa', dataset),
     'optimizer': {'learning_rate': 10.0 if large else 1.0},
   }
   return ConfigDict(recipe.update(recipe.default('dm'), changes))

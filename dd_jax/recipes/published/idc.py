@@ -27,6 +27,7 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from dd_jax.checks import check_name
+from dd_jax.recipes.published._common import upright
 from dd_jax.run import recipe
 
 
@@ -74,5 +75,6 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     },
     'parameterization': {'name': 'multi_formation', 'factor': 2},
     'optimizer': {'learning_rate': rate},
+    'evaluation': upright('idc', dataset),
   }
   return ConfigDict(recipe.update(recipe.default('idc'), changes))

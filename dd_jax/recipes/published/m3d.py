@@ -9,10 +9,10 @@ Published accuracy, percent, by images per class:
     cifar10  | 45.3 | 63.5 | 69.9
     cifar100 | 26.2 | 42.4 | 50.9
 
-Those runs chose their state on the test set. Their learning rate and the number
-of steps for which a network is kept are not published: DM's rate and 1 stand
-in, so this recipe may fall short.
-Cost: 20,000 steps, each like one of DM; a GPU for hours.
+Those runs chose their state on the test set, and trained learners as IDC's.
+Their learning rate and the number of steps for which a network is kept are not
+published: DM's rate and 1 stand in, so this recipe may fall short. Cost: 20,000
+steps, each like one of DM; a GPU for hours.
 """
 
 from ml_collections import ConfigDict

@@ -29,7 +29,11 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from dd_jax.recipes.published._common import dsa_strategy, published
+from dd_jax.recipes.published._common import (
+  dsa_strategy,
+  published,
+  upright,
+)
 from dd_jax.run import recipe
 
 
@@ -80,5 +84,6 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'optimizer': {'learning_rate': learning_rate},
     'augment': strategy,
     'experts': {'augment': strategy},
+    'evaluation': upright('mtt', dataset),
   }
   return ConfigDict(recipe.update(recipe.default('mtt'), changes))

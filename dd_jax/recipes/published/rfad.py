@@ -23,15 +23,23 @@ from ml_collections import ConfigDict
 from dd_jax.checks import check_name
 from dd_jax.run import recipe
 
-DATASETS = ('mnist', 'fashion_mnist', 'svhn_cropped', 'cifar10', 'cifar100')
+DATASETS = {
+  'mnist': 'mnist',
+  'fashion_mnist': 'fashion',
+  'svhn_cropped': 'svhn',
+  'cifar10': '',
+  'cifar100': 'cifar100',
+}
+"""Whose rates of `rfad-nn` are whose."""
 
 
 def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   check_name('dataset', dataset, DATASETS)
+  networks = f'rfad-nn-{DATASETS[dataset]}' if DATASETS[dataset] else 'rfad-nn'
   changes = {
     'dataset': dataset,
     'ipc': ipc,
     'method': {'transform_rate': 5e-5},
-    'evaluation': {'others': ('krr-ntk', 'rfad-nn')},
+    'evaluation': {'others': ('krr-ntk', networks)},
   }
   return ConfigDict(recipe.update(recipe.default('rfad'), changes))

@@ -31,7 +31,7 @@ def setting():
   """`setting(steps=5)`: of these images and that learner, with changes."""
 
   def make(**changes):
-    return Setting('toy', SHAPE, CLASSES, network=NETWORK)._replace(**changes)
+    return Setting(SHAPE, CLASSES, network=NETWORK)._replace(**changes)
 
   return make
 

@@ -1,5 +1,6 @@
 """DC's protocol: its numbers, its augmentation, its labels."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -41,14 +42,31 @@ def test_recipe(monkeypatch, setting, images, size, epochs, steps, restart):
   }
 
 
-def test_mnist_is_augmented_and_nothing_else(monkeypatch, setting, images):
-  """With augmentation there are 1,001 epochs."""
+@pytest.mark.parametrize(
+  'name, steps, mirrors',
+  [
+    ('dc', 301, False),
+    ('dc-mnist', 1001, False),
+    ('dsa', 1001, True),
+    ('dsa-noflip', 1001, False),
+    ('mtt', 1001, True),
+    ('mtt-noflip', 1001, False),
+  ],
+)
+def test_augmentations(monkeypatch, setting, images, key, name, steps, mirrors):
+  """With one there are 1,001 epochs; half of a batch is mirrored, or none."""
   found = []
   monkeypatch.setattr(dc, 'learner_test', found.append)
-  for name in ('mnist', 'fashion_mnist'):
-    protocol('dc', setting(dataset=name))
-  assert [r.num_steps(images(6)) for r in found] == [1001, 301]
-  assert [r.augment is not None for r in found] == [True, False]
+  made = protocol(name, setting())
+  (recipe,) = found
+  assert made.name == name and recipe.num_steps(images(6)) == steps
+  if name == 'dc':
+    assert recipe.augment is None
+    return
+  ramp = jnp.broadcast_to(jnp.arange(8.0)[None, :, None], (1, 8, 8, 1))
+  shown = jax.vmap(lambda k: recipe.augment(k, ramp))(jax.random.split(key, 64))
+  turned = np.all(shown[:, 0] == ramp[0, :, ::-1], axis=(1, 2, 3))
+  assert np.any(turned) == mirrors
 
 
 @pytest.mark.parametrize('encoding', ['one-hot', 'centred'])

@@ -1,0 +1,27 @@
+"""The protocol of differentiable siamese augmentation."""
+
+from dd_jax import augment
+from dd_jax.evaluation.protocols import dc
+from dd_jax.evaluation.protocols.base import Protocol, Setting
+from dd_jax.types import Augment
+
+_UPRIGHT = 'color_crop_cutout_scale_rotate'
+
+
+def dsa(setting: Setting) -> Protocol:
+  """The protocol of DSA (arXiv 2102.08259), DCC, DM, CAFE and DataDAM.
+
+  As `dc` for 1,001 epochs, every batch augmented by one operation of DSA, with
+  parameters of its own for each image.
+  """
+  return dc.trained('dsa', setting, augmentation())
+
+
+def dsa_noflip(setting: Setting) -> Protocol:
+  """As `dsa` without mirroring, as those papers have it for digits."""
+  return dc.trained('dsa-noflip', setting, augmentation(flip=False))
+
+
+def augmentation(flip: bool = True) -> Augment:
+  """One operation of DSA for a batch, its parameters drawn for each image."""
+  return augment.dsa(augment.DSA if flip else _UPRIGHT, siamese=False)
