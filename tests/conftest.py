@@ -18,9 +18,10 @@ _SHARED = pathlib.Path(__file__).parents[2] / 'shared' / 'data'
 
 # A flag that jaxlib does not know ends the process: only where each is known.
 _JAXLIB = tuple(map(int, jaxlib.__version__.split('.')[:2]))
+_INEXACT = '--xla_cpu_use_fusion_emitters=false'  # in float64, unoptimised
 _COMPILER = {
   '--xla_cpu_opt_preset=FAST_COMPILE': ((0, 10), (0, 12)),
-  '--xla_cpu_use_fusion_emitters=false': ((0, 10), (0, 10)),
+  _INEXACT: ((0, 10), (0, 10)),
 }
 _TWO_DEVICES = '--xla_force_host_platform_device_count=2'
 
@@ -136,8 +137,7 @@ def on_two_devices() -> Callable[..., str]:
         **os.environ,
         'JAX_PLATFORMS': 'cpu',
         'PYTHONPATH': os.pathsep.join(sys.path),
-        # The old emitters are inexact in float64 where nothing is optimised.
-        'XLA_FLAGS': _TWO_DEVICES,
+        'XLA_FLAGS': _flags(_TWO_DEVICES).replace(_INEXACT, ''),
       },
       capture_output=True,
       text=True,

@@ -565,7 +565,7 @@ SHARDED = [
 
 
 # One of each way to read a batch: whole, per class, segments, a sweep; a pool.
-SHARDED_DAILY = ['kip free', 'label_solve', 'frepo batch', 'mtt', 'match idm']
+SHARDED_DAILY = ['kip free', 'label_solve', 'frepo batch', 'mtt', 'match dm']
 
 
 @pytest.mark.parametrize(

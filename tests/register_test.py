@@ -437,6 +437,7 @@ def call(tmp_path, name, *arguments, site=''):
   )
 
 
+@pytest.mark.slow
 def test_an_installed_package(site, tmp_path):
   recipe_file = tmp_path / 'mine.py'
   recipe_file.write_text(

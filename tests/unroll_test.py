@@ -94,7 +94,13 @@ def test_plans_agree_in_float32():
   assert spread(found) <= 1e-5
 
 
-@pytest.mark.parametrize('name', OPTIMIZERS)
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(n, marks=[] if n == 'adam' else pytest.mark.slow)
+    for n in OPTIMIZERS
+  ],
+)
 def test_plans_agree_in_float64_over_200_steps(name, x64):
   network = in_double(mlp(SHAPE, CLASSES, width=6, depth=1))
   found = gradients(*problem(network, OPTIMIZERS[name], 200))

@@ -489,8 +489,8 @@ def final(path):
   return (path / 'final.npz').read_bytes()
 
 
-@pytest.mark.parametrize('seed', [0])
-def test_a_killed_run_continues_bit_for_bit(tmp_path, seed):
+@pytest.mark.slow  # `signals_test` kills a whole run
+def test_a_killed_run_continues_bit_for_bit(tmp_path):
   whole, killed = tmp_path / 'whole', tmp_path / 'killed'
   reference = child(whole)
   victim = child(killed)

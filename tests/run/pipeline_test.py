@@ -111,7 +111,17 @@ def run(folder=None, settings=None, resume=False, dataset=None, **kwargs):
   )
 
 
-@pytest.mark.parametrize('method', METHODS)
+# One of each family; every method's laws are in `contract_test`.
+DAILY = ('kip', 'label_solve', 'frepo', 'dd', 'mtt', 'dm', 'dc', 'herding')
+
+
+@pytest.mark.parametrize(
+  'method',
+  [
+    pytest.param(m, marks=[] if m in DAILY else pytest.mark.slow)
+    for m in METHODS
+  ],
+)
 def test_every_method(method):
   settings = config(method)
   if method in recipe.SELECTIONS:
