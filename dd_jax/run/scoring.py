@@ -260,6 +260,8 @@ class Scorer:
       'sha256': provenance['sha256'],
       'validation': provenance['validation'],
       'preprocessing': self.prepared.identity,
+      # Only where it is another set's.
+      **{k: provenance[k] for k in ('class_order',) if k in provenance},
     }
 
   def _identity(self, name: str, key: Key) -> dict[str, Any]:

@@ -98,6 +98,29 @@ def test_an_artefact_made_by_hand_is_scored(call, made):
   assert says.status == 0 and 'as centred ones' in says.out, says
 
 
+def test_class_names_decide_and_not_their_order(call, tiny, small_npz):
+  """The set with its classes listed in reverse is the same set."""
+  names = np.array(['ant', 'bee', 'cow', 'dog'])
+  data = f'--dataset={small_npz("named", class_names=names)}'
+  assert call('--workdir=w', data, *tiny).status == 0
+  held = artifact.load('w/distilled.npz')
+  turned = held.data._replace(label=held.data.label[:, ::-1])
+  metadata = {**held.metadata, 'class_names': names[::-1].tolist()}
+  artifact.save('r.npz', held._replace(data=turned, metadata=metadata))
+  few = (data, '--protocols=krr-ntk')
+  plain, other = (
+    call(f'--artifact={name}', *few, command='evaluate')
+    for name in ('w/distilled.npz', 'r.npz')
+  )
+  assert plain.status == other.status == 0, (plain, other)
+  assert 'note: classes numbered as in the artefact' in other.out
+  assert plain.out.splitlines()[-1] == other.out.splitlines()[-1]
+  metadata['class_names'] = ['ant', 'bee', 'cow', 'hen']
+  artifact.save('hen.npz', held._replace(metadata=metadata))
+  hen = call('--artifact=hen.npz', *few, command='evaluate')
+  assert hen.status == 2 and "'hen'" in hen.error and 'by name' in hen.error
+
+
 def test_split_keeps_field_flags_apart():
   argv = ['prog', '--ipc=1', '--config.a.b=1=2', '-config.c=', 'config.py']
   others, fields = settings.split(argv)

@@ -13,7 +13,7 @@ from absl import flags
 
 from dd_jax import artifact
 from dd_jax.cache import Cache
-from dd_jax.data import labels, targets
+from dd_jax.data import class_order, labels, targets
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
@@ -86,8 +86,7 @@ def evaluate(fields: dict[str, str]) -> None:
   _check_output(_OUTPUT.value)
   held = artifact.load(_ARTIFACT.value)
   config = _configuration(held, fields)
-  dataset = _dataset(config)
-  _check_fit(held, dataset)
+  dataset = _in_order(held, _dataset(config))
   own = held.metadata.get('dataset', dataset.provenance)
   if dataset.provenance['sha256'] != own['sha256']:
     print('note: these are not the data that the set was distilled from')
@@ -185,6 +184,17 @@ def _dataset(config: recipe.Config) -> Dataset:
     return loading.load_dataset(config)
 
 
+def _in_order(held: artifact.Artifact, dataset: Dataset) -> Dataset:
+  """The data by the class names of the set, where it has any."""
+  _check_fit(held, dataset)
+  if 'class_names' not in held.metadata:
+    return dataset
+  try:
+    return class_order.in_order(dataset, held.class_names)
+  except UserError as error:
+    raise UserError(f'--dataset={dataset.name}: {error}') from None
+
+
 def _check_fit(held: artifact.Artifact, dataset: Dataset) -> None:
   """Refuses data on which the set's learners cannot be tested."""
   shape, classes = held.data.image.shape[1:], held.data.label.shape[1]
@@ -194,6 +204,7 @@ def _check_fit(held: artifact.Artifact, dataset: Dataset) -> None:
     f'--dataset={dataset.name}: its images are {_size(dataset.image_shape)} in '
     f'{dataset.num_classes} classes; those of --artifact={_ARTIFACT.value} are '
     f'{_size(shape)} in {classes}'
+    + class_order.way_out(dataset, held.class_names)
   )
 
 
