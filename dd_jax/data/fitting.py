@@ -7,12 +7,14 @@ distilled under one are useless under another:
 |---------------|------------------|---------------------|--------|------------|-------------------|
 | `none`        | -                | -                   | -      | -          | -                 |
 | `standardise` | mean, std        | -                   | -      | -          | -                 |
+| `field`       | constants        | -                   | -      | -          | -                 |
 | `kip`         | mean, std        | mean 0, norm 1      | no     | / n        | 0.1 trace / d     |
 | `rfad`        | mean, std of n-1 | as KIP, SVHN only   | no     | / n        | 0.1 trace / d     |
 | `frepo`       | mean, std        | -                   | pixel  | / n        | 0.1 trace / d     |
 | `kornia`      | -                | -                   | pixel  | / (n - 1)  | 0.1               |
 
-`rfad` and `frepo` only standardise images of one channel, as their authors do.
+`field` has the constants of DC's code for the sets of the field, see
+`constants`. `rfad` and `frepo` only standardise images of one channel, as their authors do.
 `frepo` here standardises by the fitted mean and std; its authors round them.
 
 References: Nguyen et al., arXiv 2107.13034 (kip); Loo et al., arXiv 2210.12067
@@ -29,6 +31,7 @@ import numpy as np
 from scipy import linalg
 
 from dd_jax.checks import check_name
+from dd_jax.data import constants
 from dd_jax.data.preprocess import Preprocessing, Zca
 from dd_jax.types import UserError
 
@@ -46,6 +49,7 @@ class Recipe(NamedTuple):
 
   Attributes:
     standardise: per channel, by the mean and standard deviation.
+    constants: these are not measured but the field's.
     unbiased: that standard deviation divides by n - 1.
     unit_norm: each image gets mean 0 and L2 norm 1: `always`, `never` or `svhn`
       (for data sets of that name).
@@ -59,6 +63,7 @@ class Recipe(NamedTuple):
   """
 
   standardise: bool = True
+  constants: bool = False
   unbiased: bool = False
   unit_norm: str = 'never'
   whiten: str = 'never'
@@ -72,6 +77,7 @@ class Recipe(NamedTuple):
 RECIPES = {
   'none': Recipe(standardise=False),
   'standardise': Recipe(),
+  'field': Recipe(constants=True),
   'kip': Recipe(unit_norm='always', whiten='always', null_as_is=True),
   'rfad': Recipe(unbiased=True, unit_norm='svhn', whiten='colour'),
   'frepo': Recipe(whiten='colour', centred=True, null_as_is=True),
@@ -81,6 +87,8 @@ RECIPES = {
   ),
 }  # fmt: skip
 NAMES = tuple(RECIPES)
+MEASURED = tuple(n for n, r in RECIPES.items() if not r.constants)
+"""Of these, what suits any images."""
 
 
 def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
@@ -89,14 +97,19 @@ def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
   Args:
     name: one of `NAMES`.
     image: `[n, h, w, c]`, uint8, or floats in [0, 1].
-    dataset: the data set's name; `rfad` treats SVHN apart.
+    dataset: the data set's name; `rfad` treats SVHN apart, `field` knows some.
 
   Raises:
-    UserError: there is no such recipe, or the images are too large to whiten.
+    UserError: there is no such recipe, it has no constants for this set, or the
+      images are too large to whiten.
   """
   check_name('preprocessing', name, RECIPES)
   recipe = RECIPES[name]
-  mean, std = _statistics(image, recipe)
+  mean, std = (
+    constants.field(dataset, image.shape[-1])
+    if recipe.constants
+    else _statistics(image, recipe)
+  )
   unit_norm = _applies(recipe.unit_norm, image, dataset)
   norm, zca = None, None
   if unit_norm:

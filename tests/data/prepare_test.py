@@ -25,7 +25,7 @@ def _all(src):
   return src.take(jnp.arange(len(src)))
 
 
-@pytest.mark.parametrize('name', fitting.NAMES)
+@pytest.mark.parametrize('name', fitting.MEASURED)
 @pytest.mark.parametrize('floats', [False, True])
 def test_sources_hold_preprocessed_splits(name, floats, colour):
   data = colour

@@ -86,6 +86,18 @@ def test_grey_images_are_only_standardised(name):
   np.testing.assert_allclose(_apply(p, image), want, atol=1e-5)
 
 
+def test_field_has_the_constants_of_the_field():
+  image = _images(6, (4, 4, 3))
+  fitted = fitting.fit('field', image, dataset='cifar10')
+  mean, std = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
+  np.testing.assert_allclose(
+    fitted.apply(image), (image / 255 - mean) / std, rtol=1e-5, atol=1e-5
+  )
+  for name, shown in (('mine', image), ('cifar10', image[..., :1])):
+    with pytest.raises(UserError, match="preprocessing='field': no constants"):
+      fitting.fit('field', shown, dataset=name)
+
+
 def test_standardise_and_none():
   image = _images(shape=(5, 6, 3))
   got = _apply(fitting.fit('standardise', image), image)
@@ -97,7 +109,7 @@ def test_standardise_and_none():
 
 def test_floats_and_bytes_agree():
   image = _images()
-  for name in fitting.NAMES:
+  for name in fitting.MEASURED:
     as_bytes = fitting.fit(name, image)
     as_floats = fitting.fit(name, (image / 255).astype(np.float32))
     got = _apply(as_floats, (image / 255).astype(np.float32))
@@ -140,7 +152,7 @@ def test_a_unit_norm_recipe_inverts_its_linear_part(shape):
 
 def test_display_clips_and_leading_axes_are_free():
   image = _images(24).reshape(2, 3, 4, 4, 5, 3)
-  for name in fitting.NAMES:
+  for name in fitting.MEASURED:
     p = fitting.fit(name, _images())
     x = p.apply(jnp.asarray(image))
     assert x.shape == image.shape == p.invert(x).shape
@@ -149,7 +161,7 @@ def test_display_clips_and_leading_axes_are_free():
     np.testing.assert_allclose(one, x[1, 2, 3], atol=1e-4)
 
 
-@pytest.mark.parametrize('name', fitting.NAMES)
+@pytest.mark.parametrize('name', fitting.MEASURED)
 def test_constant_images_and_channels_stay_finite(name):
   image = _images()
   image[..., 1] = 7
@@ -161,7 +173,7 @@ def test_constant_images_and_channels_stay_finite(name):
   assert np.isfinite(np.asarray(p.display(jnp.zeros((2, 4, 5, 3))))).all()
 
 
-@pytest.mark.parametrize('name', fitting.NAMES)
+@pytest.mark.parametrize('name', fitting.MEASURED)
 def test_arrays_round_trip_bit_for_bit(name, tmp_path):
   p = fitting.fit(name, _images())
   path = tmp_path / 'p.npz'

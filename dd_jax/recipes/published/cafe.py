@@ -33,6 +33,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   check_name('dataset', dataset, DATASETS)
   changes = {
     'dataset': dataset,
+    'preprocessing': 'field',
     'ipc': ipc,
     'augment': dsa_strategy(dataset),
     'evaluation': upright('dsa', dataset),

@@ -29,6 +29,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   check_name('dataset', dataset, DATASETS)
   changes = {
     'dataset': dataset,
+    'preprocessing': 'field',
     'ipc': ipc,
     'optimizer': {'learning_rate': 10.0 if ipc > 50 else 1.0},
     'method': {'embedding_weight': 2.0 if dataset == 'tiny_imagenet' else 1.0},

@@ -33,6 +33,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   large = dataset == 'cifar10' and ipc >= 100
   changes = {
     'dataset': dataset,
+    'preprocessing': 'field',
     'ipc': ipc,
     'augment': dsa_strategy(dataset),
     'evaluation': upright('dsa', dataset),

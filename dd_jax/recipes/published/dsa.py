@@ -33,6 +33,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   outer_steps, _ = loops(ipc)
   changes = {
     'dataset': dataset,
+    'preprocessing': 'field',
     'ipc': ipc,
     'num_steps': 1000 * outer_steps,
     'validate_every': 100 * outer_steps,

@@ -42,7 +42,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   method = published(DATASETS, dataset, ipc)
   changes = {
     'dataset': dataset,
-    'preprocessing': 'standardise',
+    'preprocessing': 'field',
     'ipc': ipc,
     'num_steps': 15_000,
     'method': method._replace(support_batch=256)._asdict(),

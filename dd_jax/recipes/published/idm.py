@@ -48,6 +48,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   class_size, class_weight, many, longer_at = DATASETS[dataset]
   changes = {
     'dataset': dataset,
+    'preprocessing': 'field',
     'ipc': ipc,
     'parameterization': {'name': 'multi_formation', 'factor': 2},
     'method': {

@@ -27,6 +27,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   check_name('dataset', dataset, DATASETS)
   changes = {
     'dataset': dataset,
+    'preprocessing': 'field',
     'ipc': ipc,
     'parameterization': {'name': 'multi_formation', 'factor': 2},
   }

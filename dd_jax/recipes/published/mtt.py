@@ -78,7 +78,7 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   strategy = dsa_strategy(dataset)
   changes = {
     'dataset': dataset,
-    'preprocessing': 'kornia' if whitened else 'standardise',
+    'preprocessing': 'kornia' if whitened else 'field',
     'ipc': ipc,
     'method': method._asdict(),
     'optimizer': {'learning_rate': learning_rate},

@@ -29,7 +29,7 @@ from dd_jax.run import recipe
 DATASETS: dict[str, dict[int, recipe.Config]] = {
   'cifar10': {
     1: {
-      'preprocessing': 'standardise',
+      'preprocessing': 'field',
       'method': {
         'inner_steps': 50,
         'max_start': 5,
