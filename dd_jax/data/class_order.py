@@ -38,11 +38,12 @@ def in_order(dataset: Dataset, names: Sequence[str]) -> Dataset:
       f'must be the same, by name{way_out(dataset, wanted)}'
     )
   number = np.asarray([wanted.index(name) for name in own], np.int32)
-  splits = {
-    split: _numbered(getattr(dataset, split), number)
-    for split in ('train', 'validation', 'test')
-  }
-  permuted = dataset._replace(**splits, class_names=wanted)
+  permuted = dataset._replace(
+    train=_numbered(dataset.train, number),
+    validation=_numbered(dataset.validation, number),
+    test=_numbered(dataset.test, number),
+    class_names=wanted,
+  )
   return _noted(
     permuted,
     'classes numbered as in the artefact, by their names: '

@@ -65,7 +65,7 @@ def prepare(
     preprocessing = recipe
     identity = f'{recipe.name} {preprocess.digest(recipe)}'
   else:
-    preprocessing, identity = _fitted(dataset, recipe, cache), recipe
+    preprocessing, identity = fitted(dataset, recipe, cache), recipe
   fits = resident_bytes(dataset, preprocessing) <= budget_bytes
   place = _resident if fits else _hosted
   train, validation, test = (
@@ -75,10 +75,19 @@ def prepare(
   return Prepared(train, validation, test, preprocessing, dataset, identity)
 
 
-def _fitted(
-  dataset: datasets.Dataset, recipe: str, cache: Cache | None
+def fitted(
+  dataset: datasets.Dataset, recipe: str, cache: Cache | None = None
 ) -> Preprocessing:
-  """Fits `recipe`, or finds it in the cache; only whitening is kept there."""
+  """Fits `recipe`, or finds it in the cache; only whitening is kept there.
+
+  Args:
+    dataset: to whose training images.
+    recipe: one of `fitting.NAMES`.
+    cache: where fits that take long are kept, or None.
+
+  Raises:
+    UserError: there is no such recipe, or it does not suit these images.
+  """
   identity = {
     'version': _CACHE_VERSION,
     'preprocessing': recipe,
@@ -88,12 +97,12 @@ def _fitted(
   held = _read(cache.get(identity)) if cache else None
   if held is not None:
     return held
-  fitted = fitting.fit(recipe, dataset.train.image, dataset=dataset.name)
-  if cache and fitted.zca is not None:
+  found = fitting.fit(recipe, dataset.train.image, dataset=dataset.name)
+  if cache and found.zca is not None:
     buffer = io.BytesIO()
-    np.savez(buffer, **preprocess.to_arrays(fitted))  # type: ignore[arg-type]
+    np.savez(buffer, **preprocess.to_arrays(found))  # type: ignore[arg-type]
     cache.put(identity, buffer.getvalue())
-  return fitted
+  return found
 
 
 def _read(content: bytes | None) -> Preprocessing | None:

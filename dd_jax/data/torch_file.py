@@ -9,7 +9,6 @@ pickle asks for is refused by name, and nothing in it is called.
 
 import collections
 import io
-import math
 import pathlib
 import pickle
 import zipfile
@@ -194,7 +193,7 @@ def _array(tensor: _Tensor, flat: np.ndarray) -> np.ndarray:
   reach = sum((n - 1) * s for n, s in zip(shape, stride, strict=True))
   last = tensor.offset + reach
   inside = min((tensor.offset, *shape, *stride), default=0) >= 0
-  if not inside or (math.prod(shape) and last >= len(flat)):
+  if not inside or (0 not in shape and last >= len(flat)):
     raise ValueError('a tensor reaches beyond its storage')
   if tensor.storage.kind == _BFLOAT16:
     flat = (flat.astype('u4') << 16).view('f4')

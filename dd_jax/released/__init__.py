@@ -1,0 +1,1 @@
+"""Sets that others distilled: their files, and what those cannot say."""
