@@ -126,13 +126,12 @@ def _read_zip(file: BinaryIO) -> Any:
   with zipfile.ZipFile(file) as archive:
     (name,) = [n for n in archive.namelist() if n.endswith('/data.pkl')]
     folder = name.removesuffix('data.pkl')
-    order = '<'
-    if f'{folder}byteorder' in archive.namelist():
-      order = '>' if archive.read(f'{folder}byteorder') == b'big' else '<'
+    order = f'{folder}byteorder'
+    big = order in archive.namelist() and archive.read(order) == b'big'
     found = _Unpickler(io.BytesIO(archive.read(name))).load()
 
     def numbers(storage: _Storage) -> np.ndarray:
-      dtype = np.dtype(_DTYPES[storage.kind]).newbyteorder(order)
+      dtype = np.dtype(_DTYPES[storage.kind]).newbyteorder('>' if big else '<')
       content = archive.read(f'{folder}data/{storage.key}')
       return np.frombuffer(content, dtype, storage.size)
 
