@@ -17,6 +17,7 @@ from dd_jax.data import (
   images,
   npz,
   originals,
+  pt,
   table,
   text,
 )
@@ -31,6 +32,8 @@ _OF_ARRAYS = {
   '.csv': text.read,
   '.h5': hdf5.read,
   '.hdf5': hdf5.read,
+  '.pt': pt.read,
+  '.pth': pt.read,
 }
 _OF_CODED = {'.parquet': table.read_parquet}
 FORMATS = (*_OF_ARRAYS, *_OF_CODED)

@@ -208,7 +208,7 @@ def test_a_reader_that_is_not_installed():
     optional.imported('nobody_has_it', 'a.h5', 'hdf5')
 
 
-@pytest.mark.parametrize('ending', ['pt', 'mat', 'zip'])
+@pytest.mark.parametrize('ending', ['pkl', 'mat', 'zip'])
 def test_other_files_are_told_a_way(tmp_path, ending):
   path = tmp_path / f'a.{ending}'
   path.write_bytes(b'x')
@@ -221,3 +221,22 @@ def test_other_files_are_told_a_way(tmp_path, ending):
 def test_a_file_that_is_not_there(ending):
   with pytest.raises(UserError, match=f'none{ending}: no such file'):
     load.load(f'none{ending}')
+
+
+def test_tensors_of_pytorch(save, tensor):
+  """Channels first, as there; a dict by name, or a pair."""
+  image = _images((3, 4, 4))
+  tensors = (
+    tensor(image.reshape(-1) / np.float32(255), image.shape, (48, 16, 4, 1)),
+    tensor(LABEL, (N,), (1,)),
+  )
+  named = {'x_train': tensors[0], 'y_train': tensors[1], 'class_names': NAMES}
+  for path, names in ((save(named, 'a.pt'), NAMES), (save(tensors), '012')):
+    data = load.load(path)
+    assert data.class_names == tuple(names) and data.image_shape == (4, 4, 3)
+    assert {k: v for k, v in data.provenance['counts'].items()} == {
+      'train': 22, 'validation': 3, 'test': 5,
+    }  # fmt: skip
+  for wrong in ({'model': {'w': tensors[0]}}, [1, 2], tensors[0]):
+    with pytest.raises(UserError, match='neither a dict of tensors'):
+      load.load(save(wrong, 'wrong.pt'))
