@@ -43,7 +43,8 @@ class Command(NamedTuple):
     flags: made by `new_flags`.
     main: `(fields, *operands)`; `fields` are the `--config.FIELD=VALUE` given.
       Without `takes_fields`, `(*operands)`.
-    operands: names of what may be given besides flags.
+    operands: names of what may be given besides flags; of a last one that ends
+      in '...' any number.
     takes_fields: whether `--config.FIELD=VALUE` is for it.
   """
 
@@ -150,7 +151,8 @@ def _parsed(
     raise UserError(_unknown_flag(error.flagname, command.flags)) from error
   except (flags.Error, ValueError) as error:
     raise UserError(str(error).splitlines()[0]) from error
-  for extra in operands[len(command.operands) :]:
+  many = command.operands[-1:] and command.operands[-1].endswith('...')
+  for extra in operands[len(command.operands) :] if not many else ():
     raise UserError(f'{extra}: is no flag; see --help')
   return operands, fields
 

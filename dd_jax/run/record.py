@@ -1,14 +1,19 @@
 """What `result.json` holds: plain values of a run, its scores, its machine."""
 
+import os
 from typing import Any
 
 import jax
 import numpy as np
 
+from dd_jax import artifact
 from dd_jax.artifact import Artifact
+from dd_jax.data.dataset import Dataset
 from dd_jax.evaluation import diagnoses, tally
 from dd_jax.evaluation.score import Score
-from dd_jax.run.machine import machine, peak_memory_bytes
+from dd_jax.run import loading
+from dd_jax.run.machine import machine, peak_memory_bytes, versions
+from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import DistilledData
@@ -81,6 +86,38 @@ def test_set(counts: np.ndarray) -> dict[str, Any]:
     'examples': int(counts.sum()),
     'by_class': counts.tolist(),
     'commonest': round(100 * float(counts.max() / counts.sum()), 2),
+  }
+
+
+def audit(
+  held: Artifact, path: str, config: Config, dataset: Dataset
+) -> dict[str, Any]:
+  """What a score outside of a run depends on, as plain values.
+
+  Args:
+    held: the set.
+    path: its file.
+    config: under which it is scored.
+    dataset: on whose test images.
+  """
+  budget = held.metadata.get('budget', {})
+  return {
+    'method': config['method']['name'],
+    'dataset': dataset.name,
+    'images_per_class': config['ipc'],
+    'artifact': {
+      'file': os.path.basename(path),
+      'sha256': artifact.digest(held),
+      'released': held.metadata.get('released'),  # the file of others, if any
+    },
+    'stored_bytes': budget.get('stored_bytes', held.data.image.nbytes),
+    'data': dataset.provenance,
+    'preprocessing': held.preprocessing.name,
+    'label_encoding': config['label_encoding'],
+    'seed': config['seed'],
+    'config': loading.portable(config),
+    'machine': machine(),
+    'versions': versions(),
   }
 
 

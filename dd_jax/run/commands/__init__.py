@@ -8,6 +8,7 @@ COMMANDS = {
   'distill': 'distil a data set, and score what came out',
   'evaluate': 'score a distilled set under named protocols',
   'experts': 'train expert trajectories into a folder',
+  'compare': 'set runs side by side, and say which differences are noise',
   'convert': 'make an artefact of a set that others distilled',
   'export': 'write a distilled set as image files',
   'list': 'say what there is: methods, recipes, protocols, fields ...',

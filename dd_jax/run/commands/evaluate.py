@@ -7,6 +7,7 @@ What no flag changes is as in the run that made the set.
 """
 
 import os
+import time
 from typing import Any
 
 from absl import flags
@@ -74,7 +75,7 @@ _BASELINES = flags.DEFINE_list(
 _OUTPUT = flags.DEFINE_string(
   'output',
   None,
-  'Also write the scores as JSON.',
+  'Also write the scores as JSON, with all that they depend on.',
   flag_values=FLAGS,
 )
 
@@ -95,13 +96,16 @@ def evaluate(fields: dict[str, str]) -> None:
       print(f'note: {note}')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
   scorer.check()
+  began = time.perf_counter()
   with memory.told({'evaluation': config['evaluation']}):
     found = interruptible(lambda: record.score(scorer, held.data))
+  seconds = {'evaluate': round(time.perf_counter() - began, 3)}
   print(command_line.table(found))
   for warning in found['warnings']:
     print(f'warning: {warning}')
   if _OUTPUT.value:
-    write_json(_OUTPUT.value, found)
+    about = record.audit(held, _ARTIFACT.value, config, dataset)
+    write_json(_OUTPUT.value, {**about, **found, 'seconds': seconds})
     print(f'written: {_OUTPUT.value}')
 
 
