@@ -65,6 +65,7 @@ FLOORS = (
   'run.record',
   'run.pipeline',
   'recipes',
+  'run.unknown',
   'run.overview',
   'run.settings',
   'run.resume',

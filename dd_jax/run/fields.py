@@ -29,6 +29,8 @@ FIELDS = {
   'seed': 'of all randomness',
   'num_steps': 'outer steps; -1: one sweep of the training data, where the '
   'method has a `batch_size`',
+  'minutes': 'of the whole run, scoring included: `num_steps`, its most, is '
+  'found from the first steps; 0: `num_steps` says',
   'validate_every': 'outer steps between two validations; 0: none, and the '
   'last state is returned',
   'method.name': '{METHODS}',

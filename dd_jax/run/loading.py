@@ -53,8 +53,8 @@ def value_range(config: Config) -> Range | None:
 def portable(config: Config) -> Config:
   """The configuration as JSON would give it back, files without folders.
 
-  Fields of data of one's own are left out where nothing is stated, so that the
-  records of all other runs stay as they are.
+  Fields of data of one's own, and of time, are left out where nothing is
+  stated, so that the records of all other runs stay as they are.
   """
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
@@ -65,7 +65,8 @@ def portable(config: Config) -> Config:
   start = held['parameterization']['start']
   held['parameterization']['start'] = os.path.basename(start)
   held['preprocessing'] = os.path.basename(held['preprocessing'])
-  return {k: v for k, v in held.items() if v or k not in ('range', 'classes')}
+  optional = ('range', 'classes', 'minutes')
+  return {k: v for k, v in held.items() if v or k not in optional}
 
 
 def check_held_out(prepared: Prepared, reader: str) -> None:

@@ -41,6 +41,7 @@ COMMON: Config = {
   'ipc': 10,
   'seed': 0,
   'num_steps': 1000,  # -1: one sweep of the training data
+  'minutes': 0.0,  # of the whole run, from which num_steps is found; 0: it says
   'validate_every': 100,
   'method': {'name': 'kip'},
   'parameterization': {
