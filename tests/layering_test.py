@@ -61,6 +61,7 @@ FLOORS = (
   'run.lengthen',
   'run.parts',
   'run.experts',
+  'run.invariances',
   'run.scoring',
   'run.record',
   'run.pipeline',

@@ -58,7 +58,8 @@ FIELDS = {
   'inner_optimizer.momentum': '',
   'inner_optimizer.weight_decay': '',
   'augment': '`none`, `flip`, `dc` (what that protocol does to MNIST), or '
-  "DSA's operations joined by `_`",
+  "DSA's operations joined by `_`; `measured`: of the method's own, or DSA's, "
+  'those that the real images allow',
   'experts.store': 'a folder of trained experts; empty: trained first, and '
   'kept in the cache',
   'experts.count': 'how many',

@@ -54,7 +54,8 @@ def portable(config: Config) -> Config:
   """The configuration as JSON would give it back, files without folders.
 
   Fields of data of one's own, and of time, are left out where nothing is
-  stated, so that the records of all other runs stay as they are.
+  stated, and so is a range that is free, so that the records of all other runs
+  stay as they are.
   """
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
@@ -65,6 +66,8 @@ def portable(config: Config) -> Config:
   start = held['parameterization']['start']
   held['parameterization']['start'] = os.path.basename(start)
   held['preprocessing'] = os.path.basename(held['preprocessing'])
+  if held['parameterization'].get('range') == 'free':
+    del held['parameterization']['range']
   optional = ('range', 'classes', 'minutes')
   return {k: v for k, v in held.items() if v or k not in optional}
 

@@ -110,6 +110,7 @@ PARTS = (
   'target_augment',
   'start',
   'encoding',
+  'into_range',
   'features',
   'ipc',
   'image_shape',
@@ -170,6 +171,13 @@ def update(config: Config, changes: Mapping[str, Any]) -> Config:
     }
   _merge(config, changes, '')
   return config
+
+
+def nested(field: str, value: Any) -> Config:
+  """The change of one field by its dotted name, as `update` takes it."""
+  for part in reversed(field.split('.')):
+    value = {part: value}
+  return value  # type: ignore[no-any-return]
 
 
 def settings(factory: Callable[..., Any]) -> Config:

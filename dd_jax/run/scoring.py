@@ -58,6 +58,7 @@ class Scorer:
       source.num_classes,
       start=self.start,
       platform=self.platform,
+      preprocessing=self.prepared.preprocessing,
     )
 
   def build(self, config: Config) -> Distiller:

@@ -79,7 +79,7 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
     UserError: an unknown or ill-typed field.
   """
   for field, text in fields.items():
-    recipe.update(config, _nested(field, _value(config, field, text)))
+    recipe.update(config, recipe.nested(field, _value(config, field, text)))
   return config
 
 
@@ -112,13 +112,13 @@ def _path(name: str) -> pathlib.Path:
 
 
 def _own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
-  """That of the set and method; see `unknown` where there is none."""
+  """That of the set and method; where there is none, see `unknown`."""
   check_name('--method', method, recipe.METHODS)
   name = f'{flags.get("dataset", recipe.COMMON["dataset"])}_{method}'
   path = recipes.find(name)
   if path:
     return _load(path, name, {}, flags)
-  return unknown.defaults(recipe.default(method))
+  return unknown.defaults({**recipe.default(method), **flags})
 
 
 def _asked(file: str, argument: str) -> dict[str, Any]:
@@ -188,9 +188,3 @@ def _value(config: recipe.Config, field: str, text: str) -> Any:
     )
   except (ValueError, SyntaxError):
     return text
-
-
-def _nested(field: str, value: Any) -> dict[str, Any]:
-  for part in reversed(field.split('.')):
-    value = {part: value}
-  return value

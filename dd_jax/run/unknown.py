@@ -1,11 +1,16 @@
 """What a run starts from on a set that has no recipe of its own.
 
 The papers' settings are for the papers' sets and machines. Where nobody has
-measured, a run ends, whatever the images: `recipe.default` has the paper's
-settings still, and so have the recipes in `published/`.
+measured, a run ends, whatever the images; they stay in the range of real ones,
+and only those operations of the method's augmentation are kept that the real
+images allow. `recipe.default` has the paper's settings still, and so have the
+recipes in `published/`.
 """
 
+from dd_jax.data import fitting
 from dd_jax.run import recipe
+from dd_jax.run.fields import flat
+from dd_jax.run.invariances import AUGMENTED, MEASURED
 from dd_jax.run.recipe import Config
 
 MINUTES = 10.0
@@ -16,6 +21,19 @@ def defaults(config: Config) -> Config:
   """Changes a method's own settings in place, and returns them.
 
   Args:
-    config: as `recipe.default` makes it.
+    config: as `recipe.default` makes it, with the name of the set.
   """
-  return recipe.update(config, {'minutes': MINUTES})
+  recipe.update(config, {'minutes': MINUTES})
+  if _has_range(config):
+    recipe.update(config, {'parameterization': {'range': 'data'}})
+  for field, value in flat(config).items():
+    if field in AUGMENTED and value != 'none':
+      recipe.update(config, recipe.nested(field, MEASURED))
+  return config
+
+
+def _has_range(config: Config) -> bool:
+  """Whether it learns pixels, of which the real ones have a range."""
+  learned = recipe.takes_parameterization(config['method']['name'])
+  known = fitting.keeps_range(config['preprocessing'], config['dataset'])
+  return learned and 'range' in config['parameterization'] and known
