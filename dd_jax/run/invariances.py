@@ -106,7 +106,7 @@ def _note(
   """What was kept and what was not, and why."""
   left = [name for name in operations if name not in kept]
   shown = [name for name in left or kept if name in found]
-  told = ', '.join(_figures(name, found) for name in shown)
+  told = '; '.join(_figures(name, found) for name in shown)
   why = f'no {" or ".join(left)}' if left else 'all of it'
   return f'{field}: {"_".join(kept) or "none"}; {why}: {told}'
 

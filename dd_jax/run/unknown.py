@@ -1,10 +1,10 @@
 """What a run starts from on a set that has no recipe of its own.
 
 The papers' settings are for the papers' sets and machines. Where nobody has
-measured, a run ends, whatever the images; they stay in the range of real ones,
-and only those operations of the method's augmentation are kept that the real
-images allow. `recipe.default` has the paper's settings still, and so have the
-recipes in `published/`.
+measured, a run ends, whatever the images; they stay in the range of real ones
+and take steps that do not depend on their size, and only those operations of
+the method's augmentation are kept that the real images allow. `recipe.default`
+has the paper's settings still, and so have the recipes in `published/`.
 """
 
 from dd_jax.data import fitting
@@ -15,6 +15,9 @@ from dd_jax.run.recipe import Config
 
 MINUTES = 10.0
 """How long a run may take where nothing else is asked for."""
+
+STEP = 0.03
+"""The rate of Adam: what a step moves a pixel by, in deviations of the data."""
 
 
 def defaults(config: Config) -> Config:
@@ -29,7 +32,18 @@ def defaults(config: Config) -> Config:
   for field, value in flat(config).items():
     if field in AUGMENTED and value != 'none':
       recipe.update(config, recipe.nested(field, MEASURED))
+  if recipe.takes(config['method']['name'], 'optimizer'):
+    _use_adam(config['optimizer'])
   return config
+
+
+def _use_adam(optimizer: Config) -> None:
+  """Adam where a paper has SGD, whose step is as long as the gradient.
+
+  That depends on the size of images, on their number and on the network.
+  """
+  if optimizer['name'] == 'sgd':
+    optimizer |= {'name': 'adam', 'learning_rate': STEP, 'momentum': 0.0}
 
 
 def _has_range(config: Config) -> bool:
