@@ -81,6 +81,8 @@ FIELDS = {
   'own',
   'evaluation.steps': "replaces the protocol's own number of steps; 0: its own",
   'evaluation.networks': 'random networks in one kernel, for `krr-random`',
+  'evaluation.mirror': 'mirror images in protocols that have them; empty: as '
+  'they do; `never`; `measured`: where the real images allow it',
   'evaluation.features': 'what herding and k-means measure distances in: '
   '`pixels`, or `network` (one trained on the real data)',
   'evaluation.baselines': '{SELECTIONS}',

@@ -32,6 +32,9 @@ AUGMENTED = (
 )
 """The fields that may say so, where a method has them."""
 
+MIRROR = 'evaluation.mirror'
+"""May say so too: of the protocols."""
+
 TOLERATED = 0.2
 """The share of right answers that an operation may cost, surely."""
 
@@ -72,23 +75,37 @@ def decide(
     tell: told a line before what takes seconds.
   """
   stated = flat(config)
-  asked = [field for field in AUGMENTED if stated.get(field) == MEASURED]
+  asked = [
+    field for field in (*AUGMENTED, MIRROR) if stated.get(field) == MEASURED
+  ]
   if not asked:
     return Decided(config, [])
   found = _measured(dataset, cache, tell)
   changed, notes = copy.deepcopy(config), []
   for field in asked:
-    operations = _own(config['method']['name'], field).split('_')
-    kept = [name for name in operations if allowed(name, found)]
-    text = '_'.join(kept) or 'none'
+    text, note = _decided(config['method']['name'], field, found)
     recipe.update(changed, recipe.nested(field, text))
-    notes.append(_note(field, operations, kept, found))
+    notes.append(note)
   return Decided(changed, notes)
 
 
 def allowed(name: str, found: Mapping[str, Seen]) -> bool:
   """Whether an operation leaves images what they are, or is not measured."""
   return name not in found or found[name].lost <= TOLERATED
+
+
+def _decided(
+  method: str, field: str, found: Mapping[str, Seen]
+) -> tuple[str, str]:
+  """What a field says from now on, and a line about it."""
+  if field == MIRROR:
+    may = allowed('flip', found)
+    told = 'as the protocols do' if may else 'never'
+    return '' if may else 'never', f'{field}: {told}; {_figures("flip", found)}'
+  operations = _own(method, field).split('_')
+  kept = [name for name in operations if allowed(name, found)]
+  text = '_'.join(kept) or 'none'
+  return text, _note(field, text, operations, found)
 
 
 def _own(method: str, field: str) -> str:
@@ -98,17 +115,14 @@ def _own(method: str, field: str) -> str:
 
 
 def _note(
-  field: str,
-  operations: list[str],
-  kept: list[str],
-  found: Mapping[str, Seen],
+  field: str, text: str, operations: list[str], found: Mapping[str, Seen]
 ) -> str:
-  """What was kept and what was not, and why."""
-  left = [name for name in operations if name not in kept]
-  shown = [name for name in left or kept if name in found]
+  """What was kept of the operations and what was not, and why."""
+  left = [name for name in operations if not allowed(name, found)]
+  shown = [name for name in left or operations if name in found]
   told = '; '.join(_figures(name, found) for name in shown)
   why = f'no {" or ".join(left)}' if left else 'all of it'
-  return f'{field}: {"_".join(kept) or "none"}; {why}: {told}'
+  return f'{field}: {text}; {why}: {told}'
 
 
 def _figures(name: str, found: Mapping[str, Seen]) -> str:

@@ -54,8 +54,8 @@ def portable(config: Config) -> Config:
   """The configuration as JSON would give it back, files without folders.
 
   Fields of data of one's own, and of time, are left out where nothing is
-  stated, and so is a range that is free, so that the records of all other runs
-  stay as they are.
+  stated, and so are a free range and mirror images as protocols have them, so
+  that the records of all other runs stay as they are.
   """
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
@@ -68,6 +68,8 @@ def portable(config: Config) -> Config:
   held['preprocessing'] = os.path.basename(held['preprocessing'])
   if held['parameterization'].get('range') == 'free':
     del held['parameterization']['range']
+  if not held['evaluation']['mirror']:
+    del held['evaluation']['mirror']
   optional = ('range', 'classes', 'minutes')
   return {k: v for k, v in held.items() if v or k not in optional}
 

@@ -90,6 +90,7 @@ COMMON: Config = {
     'network': {'name': ''},
     'steps': 0,
     'networks': 16,
+    'mirror': '',
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
     'validation_learners': 1,

@@ -165,6 +165,7 @@ class Scorer:
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
         networks=section['networks'],
+        mirrors=section['mirror'] != 'never',
         mesh=self.mesh,
         platform=self.platform,
       ),
@@ -283,6 +284,8 @@ class Scorer:
       'kernel': self.config['kernel'],
       'ridge': self.config['method'].get('ridge', 1e-6),
       **{k: section[k] for k in kept},
+      # Not in those of earlier versions.
+      **{k: section[k] for k in ('mirror',) if section[k]},
     }
 
 

@@ -16,6 +16,8 @@ from dd_jax.run.recipe import Config
 MINUTES = 10.0
 """How long a run may take where nothing else is asked for."""
 
+_MIRRORING = {'mtt', 'frepo', 'rcig'}  # protocols
+
 STEP = 0.03
 """The rate of Adam: what a step moves a pixel by, in deviations of the data."""
 
@@ -32,6 +34,9 @@ def defaults(config: Config) -> Config:
   for field, value in flat(config).items():
     if field in AUGMENTED and value != 'none':
       recipe.update(config, recipe.nested(field, MEASURED))
+  section = config['evaluation']
+  if {section['protocol'], *section['others']} & _MIRRORING:
+    section['mirror'] = MEASURED
   if recipe.takes(config['method']['name'], 'optimizer'):
     _use_adam(config['optimizer'])
   return config

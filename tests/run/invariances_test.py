@@ -84,3 +84,12 @@ def test_measured_once(decide, tmp_path):
   for path in tmp_path.iterdir():
     path.write_bytes(b'{"flip": 3}')
   assert decide(asked, NOTHING)[0]['augment'] == 'cutout'
+
+
+@pytest.mark.parametrize(
+  ('found', 'text', 'told'), [(NO_FLIP, 'never', 'never'), (FLIPS, '', 'as')]
+)
+def test_protocols_mirror_what_may_be_mirrored(decide, found, text, told):
+  config, notes, _ = decide(measured('mtt', 'evaluation.mirror'), found)
+  assert config['evaluation']['mirror'] == text
+  assert notes[0].startswith(f'evaluation.mirror: {told}')

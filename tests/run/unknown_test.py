@@ -22,6 +22,10 @@ def test_no_default_mirrors_digits(dataset, method):
   stated = [found[field] for field in AUGMENTED if field in found]
   assert stated and not any('flip' in text for text in stated)
   assert not found.get('method.flip', False)
+  protocols = {found['evaluation.protocol'], *found['evaluation.others']}
+  mirroring = protocols & {'mtt', 'frepo', 'rcig'}
+  if dataset == 'own' and mirroring:
+    assert found['evaluation.mirror'] == 'measured'
 
 
 @pytest.mark.parametrize('method', METHODS)

@@ -5,7 +5,12 @@ import jax
 from dd_jax import augment
 from dd_jax.evaluation.learners import learner_test
 from dd_jax.evaluation.protocols import dc
-from dd_jax.evaluation.protocols.base import Protocol, Setting, on_simplex
+from dd_jax.evaluation.protocols.base import (
+  Protocol,
+  Setting,
+  on_simplex,
+  unmirrored,
+)
 from dd_jax.types import DistilledData
 
 _DIGITS = ('mnist', 'svhn_cropped', 'digits')
@@ -19,10 +24,12 @@ def mtt(setting: Setting) -> Protocol:
   one operation of DSA (none flips digits), at the step size that was learned
   with the set; 0.01 where none was.
   """
-  strategy = _DSA_DIGITS if setting.dataset in _DIGITS else augment.DSA
+  mirrors = setting.dataset not in _DIGITS
+  strategy = augment.DSA if mirrors and setting.mirrors else _DSA_DIGITS
   transform = augment.dsa(strategy, siamese=False)
   recipe = dc.recipe(setting, transform, _step_size)
-  return Protocol('mtt', on_simplex(setting, learner_test(recipe)))
+  name = unmirrored('mtt', mirrors, setting)
+  return Protocol(name, on_simplex(setting, learner_test(recipe)))
 
 
 def _step_size(data: DistilledData) -> float | jax.Array:
