@@ -104,17 +104,17 @@ def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
       images are too large to whiten.
   """
   check_name('preprocessing', name, RECIPES)
-  recipe = RECIPES[name]
+  recipe, channels = RECIPES[name], image.shape[-1]
   mean, std = (
-    constants.field(dataset, image.shape[-1])
+    constants.field(dataset, channels)
     if recipe.constants
     else _statistics(image, recipe)
   )
-  unit_norm = _applies(recipe.unit_norm, image, dataset)
+  unit_norm = _applies(recipe.unit_norm, channels, dataset)
   norm, zca = None, None
   if unit_norm:
     norm = jnp.asarray(_mean_norm(image, mean, std), jnp.float32)
-  if _applies(recipe.whiten, image, dataset):
+  if _applies(recipe.whiten, channels, dataset):
     features = functools.partial(
       _features, mean=mean, std=std, unit_norm=unit_norm
     )
@@ -129,11 +129,21 @@ def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
   )
 
 
-def _applies(when: str, image: np.ndarray, dataset: str) -> bool:
+def keeps_range(name: str, dataset: str = '') -> bool:
+  """Whether images keep their mean and norm, and with them a range.
+
+  Args:
+    name: one of `NAMES`.
+    dataset: as for `fit`.
+  """
+  return not _applies(RECIPES[name].unit_norm, 1, dataset)
+
+
+def _applies(when: str, channels: int, dataset: str) -> bool:
   return {
     'always': True,
     'never': False,
-    'colour': image.shape[-1] > 1,
+    'colour': channels > 1,
     'svhn': 'svhn' in dataset,
   }[when]
 

@@ -32,8 +32,12 @@ class Zca(NamedTuple):
 
   def apply(self, image: jax.Array) -> jax.Array:
     """Whitens `[..., h, w, c]`."""
-    flat = image.reshape(*image.shape[:-3], -1) - self.centre
-    return _matmul(flat, self.whiten).reshape(image.shape)
+    return self.change(image - self.centre.reshape(image.shape[-3:]))
+
+  def change(self, difference: jax.Array) -> jax.Array:
+    """Whitens a difference of images `[..., h, w, c]`."""
+    flat = difference.reshape(*difference.shape[:-3], -1)
+    return _matmul(flat, self.whiten).reshape(difference.shape)
 
   def invert(self, image: jax.Array) -> jax.Array:
     """Undoes `apply`."""
@@ -110,6 +114,22 @@ class Preprocessing:
       x = x * self.norm
     return x * self.std + self.mean
 
+  def into_range(self, image: jax.Array) -> jax.Array:
+    """Brings model space `[..., h, w, c]` to what pixels in [0, 1] become.
+
+    Per channel that is the nearest such image. Where there is a whitening it is
+    undone, pixels are clipped and whitened again: the nearest image in pixels,
+    at the cost of two products with a matrix `[d, d]`. What is inside already
+    stays as it is, to the bit, and what comes out is inside up to rounding.
+    Not where `unit_norm`: without mean and norm, images have no range.
+    """
+    assert not self.unit_norm, self.name
+    low, high = -self.mean / self.std, (1 - self.mean) / self.std
+    if self.zca is None:
+      return jnp.clip(image, low, high)
+    pixel = self.zca.invert(image)
+    return image + self.zca.change(jnp.clip(pixel, low, high) - pixel)
+
   def display(self, image: jax.Array) -> jax.Array:
     """Model space to uint8, clipped; rescaled per image where `unit_norm`."""
     return self.picture(self.invert(image))
@@ -181,6 +201,16 @@ def check_suits(
       f'preprocessing={p.name!r}: was fitted to images of '
       f'{len(p.zca.centre):,} values; these are {size}'
     )
+
+
+def with_inverse(preprocessing: Preprocessing) -> Preprocessing:
+  """One whose whitening need not be solved for each time it is undone."""
+  zca = preprocessing.zca
+  if zca is None or zca.unwhiten is not None:
+    return preprocessing
+  inverse = np.linalg.inv(np.asarray(zca.whiten, np.float64))
+  zca = zca._replace(unwhiten=jnp.asarray(inverse, jnp.float32))
+  return dataclasses.replace(preprocessing, zca=zca)
 
 
 def digest(preprocessing: Preprocessing) -> str:

@@ -46,12 +46,29 @@ def shown(preprocessing: Preprocessing, pixel: jax.Array | np.ndarray) -> Shown:
   return Shown(low, high, clipped, rescaled)
 
 
-def sentence(pixels: Mapping[str, Any]) -> str:
-  """`Shown`, as a mapping, in words."""
+def sentence(
+  pixels: Mapping[str, Any], config: Mapping[str, Any] | None = None
+) -> str:
+  """`Shown`, as a mapping, in words.
+
+  Args:
+    pixels: of a set.
+    config: of the run that made it: it says whether pixels were kept in range.
+  """
   what = 'rescale every image'
   if not pixels['rescaled']:
     what = f'clip {100 * pixels["clipped"]:.1f} % of their values'
+  low, high = (round(pixels[end], 2) + 0.0 for end in ('low', 'high'))
   return (
-    f'stored pixels lie from {pixels["low"]:.2f} to {pixels["high"]:.2f}, '
-    f'those of the data from 0 to 1; pictures {what}'
+    f'stored pixels lie from {low:.2f} to {high:.2f}, those of the data from 0 '
+    f'to 1{_reason(pixels, config or {})}; pictures {what}'
   )
+
+
+def _reason(pixels: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+  """Why pixels are where they are, where a choice decided it; or ''."""
+  part = config.get('parameterization', {})
+  if part.get('range') == 'data':
+    return ', and were kept there (parameterization.range=data)'
+  left = pixels['clipped'] and part.get('name') == 'pixels'
+  return ', and may leave it (parameterization.range=free)' if left else ''

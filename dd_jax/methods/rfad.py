@@ -169,10 +169,12 @@ def _check(
 ) -> None:
   check_least(1, networks=networks)
   check_least(0, transform_rate=transform_rate)
-  if transform_rate and not parameterization.plain:
+  stays = parameterization.plain and not parameterization.in_range
+  if transform_rate and not stays:
     raise UserError(
-      f'transform_rate={transform_rate}: maps images that are stored as '
-      "they are; use parameterization 'pixels', or 0"
+      f'transform_rate={transform_rate}: maps images that are stored as they '
+      "are, and out of any range; use parameterization 'pixels' with the range "
+      "'free', or 0"
     )
 
 

@@ -47,6 +47,7 @@ class Parameterization(NamedTuple):
     adversary: of the images, or None.
     project: `params -> params` that are allowed, after each step of the outer
       optimiser.
+    in_range: its images are kept within the range of real ones.
   """
 
   init: Callable[[Key, Source], tuple[PyTree, PyTree]]
@@ -55,6 +56,7 @@ class Parameterization(NamedTuple):
   note: str = ''
   adversary: Adversary | None = None
   project: Callable[[PyTree], PyTree] = _same
+  in_range: bool = False
 
 
 def shipped(constants: PyTree) -> PyTree:

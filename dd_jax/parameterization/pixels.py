@@ -1,9 +1,11 @@
 """The plain parameterization: every pixel, and by choice every label."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
-from dd_jax.checks import check_least
+from dd_jax.checks import check_least, check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import DERIVED, Parameterization
@@ -20,6 +22,8 @@ def pixels(
   learn_images: bool = True,
   encoding: LabelEncoding | None = None,
   label_rule: str = 'plain',
+  range: str = 'free',
+  into_range: Callable[[jax.Array], jax.Array] | None = None,
 ) -> Parameterization:
   """Learns the pixels of `ipc` images per class, the labels, or both.
 
@@ -32,17 +36,22 @@ def pixels(
     learn_images: False learns the labels only.
     encoding: of the labels, from where 'free' ones start; by default one-hot.
     label_rule: 'plain', or 'frepo', which divides them by sqrt(k / 10).
+    range: 'free', or 'data': images are kept within the range of real ones, at
+      the start and after each step.
+    into_range: `image [n, h, w, c] -> image` within that range, such as
+      `Preprocessing.into_range` of the real data; 'data' needs it.
 
   Raises:
-    UserError: for an unknown `labels`, or where nothing is learned.
+    UserError: for an unknown `labels` or `range`, or where nothing is learned.
   """
   target = make_labels(labels, label_rule, encoding)
+  within = _within(range, into_range)
   check_least(1, ipc=ipc)
   if not (target.learned or learn_images):
     raise UserError("learn_images=False with labels='fixed' learns nothing")
 
   def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
-    image = start(key, source, ipc)
+    image = within(start(key, source, ipc))
     index = jnp.repeat(jnp.arange(source.num_classes, dtype=jnp.int32), ipc)
     params: dict[str, jax.Array] = {}
     constants: dict[str, PyTree] = {}
@@ -63,7 +72,28 @@ def pixels(
     one_hot = jax.nn.one_hot(index, index.shape[0] // ipc)
     return LabeledData(image, target.encode(one_hot))
 
-  return Parameterization(init, decode, plain=True, project=target.project)
+  def project(params: PyTree) -> PyTree:
+    params = target.project(params)
+    if not learn_images:
+      return params
+    return {**params, 'image': within(params['image'])}
+
+  kept = range == 'data'
+  return Parameterization(
+    init, decode, plain=True, project=project, in_range=kept
+  )
+
+
+def _within(
+  range: str, into_range: Callable[[jax.Array], jax.Array] | None
+) -> Callable[[jax.Array], jax.Array]:
+  """What brings images to where they may be."""
+  check_name('range', range, ('free', 'data'))
+  if range == 'free':
+    return lambda image: image
+  if into_range is None:
+    raise UserError("range='data': needs into_range, of the real data")
+  return into_range
 
 
 def images_of(start: Start, ipc: int) -> Images:

@@ -2,8 +2,8 @@
 
     dd-jax distill --dataset=digits --method=mtt --ipc=1
 
-Experts are trained first and kept in the cache. Scored by the `mtt-noflip`
-protocol with a network of width 32.
+Experts are trained first and kept in the cache. Scored by the `mtt`
+protocol without flips, with a network of width 32.
 """
 
 from ml_collections import ConfigDict
@@ -35,7 +35,8 @@ def get_config(ipc: int = 1) -> ConfigDict:
       'augment': 'none',
     },
     'evaluation': {
-      'protocol': 'mtt-noflip',
+      'protocol': 'mtt',
+      'mirror': 'never',
       'others': (),
       'network': {'name': 'convnet', 'width': 32},
       'validation_steps': 200,

@@ -114,7 +114,8 @@ def pixels(result: Mapping[str, Any]) -> str:
   held = result.get('pixels')
   if not isinstance(held, Mapping):
     return ''
-  said = sentence(held).replace(' %', '\N{NO-BREAK SPACE}%')
+  said = sentence(held, mapping(result.get('config')))
+  said = said.replace(' %', '\N{NO-BREAK SPACE}%')
   said = said.replace('-', '\N{MINUS SIGN}')
   return f'{said[0].upper()}{said[1:]}.'
 

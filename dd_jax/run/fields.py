@@ -29,6 +29,8 @@ FIELDS = {
   'seed': 'of all randomness',
   'num_steps': 'outer steps; -1: one sweep of the training data, where the '
   'method has a `batch_size`',
+  'minutes': 'of the whole run, scoring included: `num_steps`, its most, is '
+  'found from the first steps; 0: `num_steps` says',
   'validate_every': 'outer steps between two validations; 0: none, and the '
   'last state is returned',
   'method.name': '{METHODS}',
@@ -56,7 +58,8 @@ FIELDS = {
   'inner_optimizer.momentum': '',
   'inner_optimizer.weight_decay': '',
   'augment': '`none`, `flip`, `dc` (what that protocol does to MNIST), or '
-  "DSA's operations joined by `_`",
+  "DSA's operations joined by `_`; `measured`: of the method's own, or DSA's, "
+  'those that the real images allow',
   'experts.store': 'a folder of trained experts; empty: trained first, and '
   'kept in the cache',
   'experts.count': 'how many',
@@ -78,6 +81,8 @@ FIELDS = {
   'own',
   'evaluation.steps': "replaces the protocol's own number of steps; 0: its own",
   'evaluation.networks': 'random networks in one kernel, for `krr-random`',
+  'evaluation.mirror': 'mirror images in protocols that have them; empty: as '
+  'they do; `never`; `measured`: where the real images allow it',
   'evaluation.features': 'what herding and k-means measure distances in: '
   '`pixels`, or `network` (one trained on the real data)',
   'evaluation.baselines': '{SELECTIONS}',

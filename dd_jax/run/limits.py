@@ -25,6 +25,7 @@ _COUNTS = (
   'networks',
   'validation_learners',
 )  # at least 1; other numbers may be 0
+_MIRROR = ('never', 'measured')
 _LAST_SEED = 2**32 - 1  # JAX and NumPy take no more without losing bits
 _FLAGS = ('ipc', 'seed', 'num_steps', 'image_size')  # have short names too
 
@@ -46,6 +47,7 @@ def check(config: Config) -> None:
   section = config['evaluation']
   features = ('pixels', 'network')
   check_name('evaluation.features', section['features'], features)
+  check_name('evaluation.mirror', section['mirror'], ('', *_MIRROR))
   for name in section['baselines']:
     check_name('evaluation.baselines', name, recipe.SELECTIONS)
   for name in (section['protocol'], *section['others']):

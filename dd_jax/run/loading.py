@@ -53,8 +53,9 @@ def value_range(config: Config) -> Range | None:
 def portable(config: Config) -> Config:
   """The configuration as JSON would give it back, files without folders.
 
-  Fields of data of one's own are left out where nothing is stated, so that the
-  records of all other runs stay as they are.
+  Fields of data of one's own, and of time, are left out where nothing is
+  stated, and so are a free range and mirror images as protocols have them, so
+  that the records of all other runs stay as they are.
   """
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
@@ -65,7 +66,12 @@ def portable(config: Config) -> Config:
   start = held['parameterization']['start']
   held['parameterization']['start'] = os.path.basename(start)
   held['preprocessing'] = os.path.basename(held['preprocessing'])
-  return {k: v for k, v in held.items() if v or k not in ('range', 'classes')}
+  if held['parameterization'].get('range') == 'free':
+    del held['parameterization']['range']
+  if not held['evaluation']['mirror']:
+    del held['evaluation']['mirror']
+  optional = ('range', 'classes', 'minutes')
+  return {k: v for k, v in held.items() if v or k not in optional}
 
 
 def check_held_out(prepared: Prepared, reader: str) -> None:

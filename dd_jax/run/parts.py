@@ -10,13 +10,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import jax
 import optax
 
 from dd_jax import artifact, augment, experts
 from dd_jax.artifact import Artifact
 from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding, label_encoding
-from dd_jax.data.preprocess import Preprocessing
+from dd_jax.data.preprocess import Preprocessing, with_inverse
 from dd_jax.distiller import Distiller
 from dd_jax.kernels import KERNELS
 from dd_jax.methods import METHODS
@@ -65,6 +66,7 @@ class Setting(NamedTuple):
     start: the set that the run starts from (see `started_from`), or None.
     platform: what all of them run on; by default what JAX's default devices
       are.
+    preprocessing: of the real data, or None where it is not known.
   """
 
   image_shape: tuple[int, int, int]
@@ -72,6 +74,7 @@ class Setting(NamedTuple):
   features: Callable[..., Any] | None = None
   start: DistilledData | None = None
   platform: Platform | None = None
+  preprocessing: Preprocessing | None = None
 
 
 def build(config: Config, setting: Setting) -> Distiller:
@@ -280,6 +283,21 @@ def _encoding(config: Config, setting: Setting) -> LabelEncoding:
   return label_encoding(config['label_encoding'])
 
 
+def _into_range(
+  config: Config, setting: Setting
+) -> Callable[[jax.Array], jax.Array] | None:
+  """What keeps images in the range of real ones, where that is asked for."""
+  fitted = setting.preprocessing
+  if config['parameterization'].get('range') != 'data' or fitted is None:
+    return None
+  if fitted.unit_norm:
+    raise UserError(
+      f"range='data': preprocessing={fitted.name!r} throws away the mean and "
+      "the norm of each image, and so its range; allowed is 'free'"
+    )
+  return with_inverse(fitted).into_range
+
+
 _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'parameterization': build_parameterization,
   'kernel': lambda c, s: build_kernel(c['kernel'], s),
@@ -293,6 +311,7 @@ _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'target_augment': lambda c, s: build_augment(c['augment'], augment.composed),
   'start': build_start,
   'encoding': _encoding,
+  'into_range': _into_range,
   'features': lambda c, s: s.features,
   'ipc': lambda c, s: c['ipc'],
   'image_shape': lambda c, s: s.image_shape,

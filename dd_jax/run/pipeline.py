@@ -22,6 +22,7 @@ from dd_jax.platform import here
 from dd_jax.run import (
   driver,
   experts,
+  invariances,
   limits,
   loading,
   memory,
@@ -95,7 +96,9 @@ def _run(
   mesh: jax.sharding.Mesh | None,
 ) -> Outcome:
   clock = Stopwatch()
-  dataset = dataset or loading.load_dataset(config)
+  dataset, cache = dataset or loading.load_dataset(config), Cache()
+  tell = lambda line: _tell(writers, [line])
+  config, decided = invariances.decide(config, dataset, cache, tell)
   start, fitted = parts.started_from(config), parts.preprocessing(config)
   identity = _identity(config, dataset, start, fitted)
   finished = _finished(workdir, identity) if workdir else None
@@ -104,7 +107,6 @@ def _run(
   lines = [described(dataset), *dataset.provenance['notes']]
   lines.append(f'preprocessing: {config["preprocessing"]}')  # may take minutes
   _tell(writers, lines)
-  cache = Cache()
   prepared = prepare(dataset, fitted, cache=cache)
   first = start.data if start else None
   report_score = functools.partial(_progress, writers, 'scoring')
@@ -117,7 +119,8 @@ def _run(
     checkpointer = Checkpointer(
       workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
     )
-  notes = parts.notes(config, scorer.setting) + loading.notes(config, prepared)
+  notes = decided + parts.notes(config, scorer.setting)
+  notes += loading.notes(config, prepared)
   _tell(writers, notes)
   clock.lap()
   source, taught = _source(config, prepared, cache, writers, mesh)

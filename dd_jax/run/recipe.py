@@ -41,6 +41,7 @@ COMMON: Config = {
   'ipc': 10,
   'seed': 0,
   'num_steps': 1000,  # -1: one sweep of the training data
+  'minutes': 0.0,  # of the whole run, from which num_steps is found; 0: it says
   'validate_every': 100,
   'method': {'name': 'kip'},
   'parameterization': {
@@ -89,6 +90,7 @@ COMMON: Config = {
     'network': {'name': ''},
     'steps': 0,
     'networks': 16,
+    'mirror': '',
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
     'validation_learners': 1,
@@ -109,6 +111,7 @@ PARTS = (
   'target_augment',
   'start',
   'encoding',
+  'into_range',
   'features',
   'ipc',
   'image_shape',
@@ -169,6 +172,13 @@ def update(config: Config, changes: Mapping[str, Any]) -> Config:
     }
   _merge(config, changes, '')
   return config
+
+
+def nested(field: str, value: Any) -> Config:
+  """The change of one field by its dotted name, as `update` takes it."""
+  for part in reversed(field.split('.')):
+    value = {part: value}
+  return value
 
 
 def settings(factory: Callable[..., Any]) -> Config:

@@ -58,6 +58,7 @@ class Scorer:
       source.num_classes,
       start=self.start,
       platform=self.platform,
+      preprocessing=self.prepared.preprocessing,
     )
 
   def build(self, config: Config) -> Distiller:
@@ -163,23 +164,26 @@ class Scorer:
         ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
         steps=steps or None,
         networks=section['networks'],
+        mirrors=section['mirror'] != 'never',
         mesh=self.mesh,
         platform=self.platform,
       ),
     )
-    return chosen._replace(name=chosen.name + self._changes(chosen, steps))
+    return chosen._replace(
+      name=_named(chosen.name, self._changes(chosen, steps))
+    )
 
-  def _changes(self, chosen: Protocol, steps: int) -> str:
+  def _changes(self, chosen: Protocol, steps: int) -> list[str]:
     """What of the named protocol was replaced: part of its name."""
     if chosen.exact:
-      return ''
+      return []
     learner = self.config['evaluation']['network']
     changes = [f'{steps} steps'] if steps else []
     if learner['name']:
       plain = recipe.settings(recipe.NETWORKS[learner['name']])
       own = [f'{k}={v}' for k, v in learner.items() if plain.get(k) != v]
       changes.append(' '.join([learner['name'], *own[1:]]))
-    return f' ({", ".join(changes)})' if changes else ''
+    return changes
 
   def _baseline(self, name: str, key: Key) -> Score:
     if self._unknown(name):
@@ -283,7 +287,16 @@ class Scorer:
       'kernel': self.config['kernel'],
       'ridge': self.config['method'].get('ridge', 1e-6),
       **{k: section[k] for k in kept},
+      # Not in those of earlier versions.
+      **{k: section[k] for k in ('mirror',) if section[k]},
     }
+
+
+def _named(name: str, changes: list[str]) -> str:
+  """A protocol's name and what was replaced, in one pair of brackets."""
+  own, _, told = name.removesuffix(')').partition(' (')
+  told = ', '.join([told, *changes] if told else changes)
+  return f'{own} ({told})' if told else own
 
 
 def _read_score(content: bytes | None) -> Score | None:

@@ -15,7 +15,7 @@ from typing import Any
 from dd_jax import recipes
 from dd_jax.checks import check_name
 from dd_jax.files import kind
-from dd_jax.run import recipe
+from dd_jax.run import recipe, unknown
 from dd_jax.types import UserError
 
 
@@ -66,6 +66,8 @@ def configuration(
       f'--method={method}: the recipe {file} is for '
       f'{config["method"]["name"]}; leave out one of the two'
     )
+  if 'num_steps' in {**values, **fields}:
+    config['minutes'] = 0.0  # those of a default; both may be given
   recipe.update(config, values)
   return change(config, fields)
 
@@ -77,7 +79,7 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
     UserError: an unknown or ill-typed field.
   """
   for field, text in fields.items():
-    recipe.update(config, _nested(field, _value(config, field, text)))
+    recipe.update(config, recipe.nested(field, _value(config, field, text)))
   return config
 
 
@@ -110,11 +112,13 @@ def _path(name: str) -> pathlib.Path:
 
 
 def _own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
-  """That of the set and method; the method's settings where there is none."""
+  """That of the set and method; where there is none, see `unknown`."""
   check_name('--method', method, recipe.METHODS)
   name = f'{flags.get("dataset", recipe.COMMON["dataset"])}_{method}'
   path = recipes.find(name)
-  return _load(path, name, {}, flags) if path else recipe.default(method)
+  if path:
+    return _load(path, name, {}, flags)
+  return unknown.defaults({**recipe.default(method), **flags})
 
 
 def _asked(file: str, argument: str) -> dict[str, Any]:
@@ -184,9 +188,3 @@ def _value(config: recipe.Config, field: str, text: str) -> Any:
     )
   except (ValueError, SyntaxError):
     return text
-
-
-def _nested(field: str, value: Any) -> dict[str, Any]:
-  for part in reversed(field.split('.')):
-    value = {part: value}
-  return value

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -264,3 +266,33 @@ def test_real_cifar10_whitening(name, real_data):
   value = np.linalg.eigvalsh((x.reshape(50_000, -1).T @ x.reshape(50_000, -1)
                               / 50_000).astype(np.float64))  # fmt: skip
   assert -1e-5 < value.min() and value.max() < 1.0001 + 1e-3
+
+
+@pytest.mark.parametrize('name', ['none', 'standardise', 'rfad', 'kornia'])
+@pytest.mark.parametrize('held', ['inverse', 'solved for'])
+def test_brought_into_the_range_of_pixels(name, held):
+  """Undone, clipped, done again; by hand in float64."""
+  image = _images()
+  p = fitting.fit(name, image)
+  far = 2 * np.asarray(p.apply(jnp.asarray(image[:20]))) + 0.5
+  if held == 'solved for' and p.zca:
+    p = dataclasses.replace(p, zca=p.zca._replace(unwhiten=None))
+    p = preprocess.with_inverse(p)
+  x = far.reshape(20, -1).astype(np.float64)
+  whiten = np.asarray(p.zca.whiten, np.float64) if p.zca else np.eye(60)
+  centre = np.asarray(p.zca.centre, np.float64) if p.zca else 0
+  mean, std = (np.tile(np.asarray(a, np.float64), 20) for a in (p.mean, p.std))
+  pixel = (np.linalg.solve(whiten, x.T).T + centre) * std + mean
+  assert np.mean((pixel < 0) | (pixel > 1)) > 0.1
+  clipped = ((np.clip(pixel, 0, 1) - mean) / std - centre) @ whiten
+  found = np.asarray(p.into_range(jnp.asarray(far)))
+  np.testing.assert_allclose(found.reshape(20, -1), clipped, atol=2e-4)
+  again = np.asarray(p.into_range(jnp.asarray(found)))
+  np.testing.assert_allclose(again, found, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['standardise', 'frepo'])
+def test_real_images_are_in_their_range(name):
+  p = fitting.fit(name, _images())
+  image = p.apply(jnp.asarray(_images()[:50]))
+  np.testing.assert_allclose(p.into_range(image), image, atol=1e-5)

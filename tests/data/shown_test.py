@@ -37,3 +37,18 @@ def test_pictures_that_are_rescaled_clip_nothing():
   found = shown(p, 9 * p.invert(p.apply(jnp.asarray(REAL))))
   assert found.rescaled and found.clipped == 0 and found.high > 1
   assert 'rescale every image' in sentence(found._asdict())
+
+
+@pytest.mark.parametrize(
+  ('part', 'clipped', 'words'),
+  [
+    ({'name': 'pixels', 'range': 'data'}, 0.0, 'and were kept there'),
+    ({'name': 'pixels'}, 0.3, 'and may leave it (parameterization.range=free)'),
+    ({'name': 'pixels'}, 0.0, 'to 1; pictures'),
+    ({'name': 'memory'}, 0.3, 'to 1; pictures'),
+  ],
+)
+def test_why_pixels_are_where_they_are(part, clipped, words):
+  held = {'low': -0.001, 'high': 1, 'clipped': clipped, 'rescaled': False}
+  said = sentence(held, {'parameterization': part})
+  assert words in said and 'lie from 0.00 to 1.00' in said

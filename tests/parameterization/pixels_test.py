@@ -123,9 +123,26 @@ def test_gradient_reaches_the_first_labels(labels):
   assert total(params['label'] - 0.5 * gradient) < total(params['label'])
 
 
+def test_images_stay_where_they_may_be():
+  """From the start, and after a step; what labels are given does not change."""
+  box = lambda image: jnp.clip(image, -0.5, 0.25)
+  free, at_first, _ = started()
+  made, params, _ = started(range='data', into_range=box)
+  assert made.in_range and not free.in_range
+  np.testing.assert_array_equal(params['image'], box(at_first['image']))
+  moved = {'image': 3 * at_first['image'], 'label': 3 * at_first['label']}
+  found = made.project(moved)
+  np.testing.assert_array_equal(found['image'], box(moved['image']))
+  np.testing.assert_array_equal(found['label'], moved['label'])
+  assert free.project(moved)['image'] is moved['image']
+  assert np.any(found['image'] != moved['image'])
+
+
 REFUSED = {
   'labels': ({'labels': 'soft'}, "labels='soft'"),
   'rule': ({'label_rule': 'krr'}, "label_rule='krr'"),
+  'range': ({'range': 'real'}, "range='real'"),
+  'no range': ({'range': 'data'}, "range='data': needs into_range"),
   'nothing': ({'labels': 'fixed', 'learn_images': False}, 'learns nothing'),
 }
 

@@ -38,7 +38,7 @@ def test_no_range(given):
 
 def test_records_of_other_runs_have_no_fields_of_own_data():
   plain = loading.portable(config())
-  assert set(recipe.COMMON) - set(plain) == {'range', 'classes'}
+  assert set(recipe.COMMON) - set(plain) == {'range', 'classes', 'minutes'}
   stated = loading.portable(config(range=('0', '9'), classes=('a', 'b')))
   assert stated == {**plain, 'range': ['0', '9'], 'classes': ['a', 'b']}
   assert recipe.update(recipe.default('kip'), stated)['classes'] == ('a', 'b')

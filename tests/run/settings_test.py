@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from dd_jax import recipes
-from dd_jax.run import recipe
+from dd_jax.run import recipe, unknown
 from dd_jax.run.settings import configuration
 from dd_jax.types import UserError
 
@@ -113,7 +113,8 @@ def test_without_a_file_the_set_and_method_choose_it():
   assert config == {**own, 'dataset': '/x/mnist.npz'}
   assert configuration(None, {}, {})['method']['name'] == 'kip'
   none = configuration(None, {'dataset': 'x', 'method': 'dm'}, {})
-  assert none == {**recipe.default('dm'), 'dataset': 'x'}
+  assert none == unknown.defaults({**recipe.default('dm'), 'dataset': 'x'})
+  assert none['minutes'] and not own['minutes']
 
 
 @pytest.mark.parametrize('name', ['mnist_dm', 'published/dc'])

@@ -22,10 +22,11 @@ a line in `PROTOCOLS`.
 | `rfad-nn` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
 | `rcig` | as `frepo`, Adam at 1e-4, mirror images, no augmentation | RCIG |
 
-`dsa-noflip`, `mtt-noflip` and `idc-noflip` mirror nothing, as those authors
-have it for digits; `rfad-nn-mnist`, `-fashion`, `-svhn` and `-cifar100` are
-`rfad-nn` at the rates for those sets. A protocol does one thing, whatever a
-data set is called: which of them a set wants is the recipe's to say.
+`evaluation.mirror=never` leaves out the mirror images of `dsa`, `mtt`, `idc`,
+`frepo` and `rcig`, as their authors do for digits; `rfad-nn-mnist`, `-fashion`,
+`-svhn` and `-cifar100` are `rfad-nn` at the rates for those sets. A protocol
+does one thing, whatever a data set is called: which of them a set wants is the
+recipe's to say.
 """
 
 import functools
@@ -53,11 +54,8 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'dc': dc.dc,
   'dc-mnist': dc.dc_mnist,
   'dsa': dsa.dsa,
-  'dsa-noflip': dsa.dsa_noflip,
   'mtt': mtt.mtt,
-  'mtt-noflip': mtt.mtt_noflip,
   'idc': idc.idc,
-  'idc-noflip': idc.idc_noflip,
   'dd': dd.dd,
   'ld': ld.ld,
   'frepo': frepo.frepo,

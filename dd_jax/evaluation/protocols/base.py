@@ -31,6 +31,8 @@ class Setting(NamedTuple):
     ridge: of kernel and feature regression.
     steps: replaces the protocol's own number of steps, where given.
     networks: random networks in one kernel, for `krr-random`.
+    mirrors: False leaves out the mirror images that a protocol has, for sets
+      whose images are something else mirrored.
     mesh: whose `data` axis learners are split over, or None.
     platform: what learners run on; by default what JAX's default devices are.
   """
@@ -43,6 +45,7 @@ class Setting(NamedTuple):
   ridge: Ridge = Ridge(1e-6, 'trace')
   steps: int | None = None
   networks: int = 16
+  mirrors: bool = True
   mesh: jax.sharding.Mesh | None = None
   platform: Platform | None = None
 
@@ -60,6 +63,17 @@ class Protocol(NamedTuple):
   name: str
   score: Test
   exact: bool = False
+
+
+def unmirrored(name: str, mirrors: bool, setting: Setting) -> str:
+  """The name of a protocol that would mirror images, and here may not.
+
+  Args:
+    name: of the protocol.
+    mirrors: whether it does so by itself.
+    setting: of the run.
+  """
+  return f'{name} (no flips)' if mirrors and not setting.mirrors else name
 
 
 def learner(setting: Setting, own: Callable[..., Network]) -> Network:

@@ -2,7 +2,7 @@
 
 from dd_jax import augment
 from dd_jax.evaluation.protocols import dc
-from dd_jax.evaluation.protocols.base import Protocol, Setting
+from dd_jax.evaluation.protocols.base import Protocol, Setting, unmirrored
 from dd_jax.types import Augment
 
 _UPRIGHT = 'color_crop_cutout_scale_rotate'
@@ -14,12 +14,8 @@ def dsa(setting: Setting) -> Protocol:
   As `dc` for 1,001 epochs, every batch augmented by one operation of DSA, with
   parameters of its own for each image.
   """
-  return dc.trained('dsa', setting, augmentation())
-
-
-def dsa_noflip(setting: Setting) -> Protocol:
-  """As `dsa` without mirroring, as those papers have it for digits."""
-  return dc.trained('dsa-noflip', setting, augmentation(flip=False))
+  name = unmirrored('dsa', True, setting)
+  return dc.trained(name, setting, augmentation(setting.mirrors))
 
 
 def augmentation(flip: bool = True) -> Augment:

@@ -12,6 +12,7 @@ from dd_jax.evaluation.protocols.base import (
   Setting,
   centred,
   learner,
+  unmirrored,
 )
 from dd_jax.losses import squared_error
 from dd_jax.networks import NETWORKS
@@ -38,13 +39,14 @@ def frepo(setting: Setting) -> Protocol:
   augmentation a step; the number of steps follows from the size of the set. The
   learner is FRePo's ConvNet without normalisation.
   """
-  return Protocol('frepo', centred(setting, learner_test(recipe(setting))))
+  name = unmirrored('frepo', _colour(setting), setting)
+  return Protocol(name, centred(setting, learner_test(recipe(setting))))
 
 
 def recipe(setting: Setting) -> Recipe:
   """How FRePo trains a learner."""
-  colour = setting.image_shape[-1] == 3
-  strategy = ('flip_' if colour else '') + 'color_crop_rotate_translate_cutout'
+  mirrors = _colour(setting) and setting.mirrors
+  strategy = ('flip_' if mirrors else '') + 'color_crop_rotate_translate_cutout'
 
   def steps(data: DistilledData) -> int:
     return setting.steps or _steps(len(data.image))
@@ -61,6 +63,10 @@ def recipe(setting: Setting) -> Recipe:
     augment.frepo(strategy),
     mesh=setting.mesh,
   )
+
+
+def _colour(setting: Setting) -> bool:
+  return setting.image_shape[-1] == 3
 
 
 def _steps(size: int) -> int:

@@ -9,6 +9,7 @@ from dd_jax.evaluation.protocols.base import (
   Setting,
   learner,
   on_simplex,
+  unmirrored,
 )
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS
@@ -25,26 +26,13 @@ def idc(setting: Setting) -> Protocol:
   Every image is mirrored by a coin, changes its colours, and then is cropped,
   zoomed or rotated; in half of the steps the batch goes through CutMix.
   """
-  return _idc('idc', setting, 'color_crop_flip_scale_rotate')
+  name = unmirrored('idc', True, setting)
+  return Protocol(name, on_simplex(setting, learner_test(recipe(setting))))
 
 
-def idc_noflip(setting: Setting) -> Protocol:
-  """As `idc` without mirroring, as its code has it for digits."""
-  return _idc('idc-noflip', setting, 'color_crop_scale_rotate')
-
-
-def _idc(name: str, setting: Setting, strategy: str) -> Protocol:
-  test = learner_test(recipe(setting, strategy))
-  return Protocol(name, on_simplex(setting, test))
-
-
-def recipe(setting: Setting, strategy: str) -> Recipe:
-  """How IDC trains a learner.
-
-  Args:
-    setting: of the run.
-    strategy: see `augment.idc`.
-  """
+def recipe(setting: Setting) -> Recipe:
+  """How IDC trains a learner."""
+  strategy = f'color_crop_{"flip_" * setting.mirrors}scale_rotate'
 
   def steps(data: DistilledData) -> int:
     size = len(data.image)

@@ -3,7 +3,7 @@
 import jax
 
 from dd_jax.evaluation.protocols import dc, dsa
-from dd_jax.evaluation.protocols.base import Protocol, Setting
+from dd_jax.evaluation.protocols.base import Protocol, Setting, unmirrored
 from dd_jax.types import DistilledData
 
 
@@ -12,13 +12,9 @@ def mtt(setting: Setting) -> Protocol:
 
   As `dsa`, at the step size that was learned with the set; 0.01 where none was.
   """
-  return dc.trained('mtt', setting, dsa.augmentation(), _step_size)
-
-
-def mtt_noflip(setting: Setting) -> Protocol:
-  """As `mtt` without mirroring, as its code has it for digits."""
-  upright = dsa.augmentation(flip=False)
-  return dc.trained('mtt-noflip', setting, upright, _step_size)
+  name = unmirrored('mtt', True, setting)
+  transform = dsa.augmentation(setting.mirrors)
+  return dc.trained(name, setting, transform, _step_size)
 
 
 def _step_size(data: DistilledData) -> float | jax.Array:

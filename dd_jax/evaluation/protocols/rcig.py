@@ -7,7 +7,12 @@ from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import learner_test
 from dd_jax.evaluation.optimizers import warmed_adam
 from dd_jax.evaluation.protocols import frepo
-from dd_jax.evaluation.protocols.base import Protocol, Setting, centred
+from dd_jax.evaluation.protocols.base import (
+  Protocol,
+  Setting,
+  centred,
+  unmirrored,
+)
 from dd_jax.evaluation.tester import Tester
 from dd_jax.methods.frepo import with_flips
 from dd_jax.types import DistilledData, Key, LabeledData
@@ -20,7 +25,8 @@ def rcig(setting: Setting) -> Protocol:
   images and 2,000 for more, then as many and a half at the last, smallest rate;
   batches of at most 256; colour images come with their mirror images.
   """
-  mirrored = setting.image_shape[-1] == 3
+  colour = setting.image_shape[-1] == 3
+  mirrored = colour and setting.mirrors
 
   def annealed(data: DistilledData) -> int:
     size = len(data.image) // (2 if mirrored else 1)
@@ -42,4 +48,5 @@ def rcig(setting: Setting) -> Protocol:
     doubled = with_flips(data) if mirrored else data
     return trained.predict(keys, doubled, real)
 
-  return Protocol('rcig', centred(setting, Tester(predict)))
+  name = unmirrored('rcig', colour, setting)
+  return Protocol(name, centred(setting, Tester(predict)))

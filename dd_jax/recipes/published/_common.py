@@ -37,10 +37,6 @@ def dsa_strategy(dataset: str) -> str:
 
 
 def upright(protocol: str, dataset: str) -> recipe.Config:
-  """`evaluation` under that protocol, for digits the one that mirrors nothing.
-
-  Args:
-    protocol: of which there is another one, called `-noflip`.
-    dataset: of the recipe.
-  """
-  return {'protocol': protocol + '-noflip' * (dataset in _DIGITS)}
+  """`evaluation` under that protocol, which mirrors no digits."""
+  never = {'mirror': 'never'} if dataset in _DIGITS else {}
+  return {'protocol': protocol, **never}

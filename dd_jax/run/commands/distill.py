@@ -246,7 +246,7 @@ def summary(outcome: pipeline.Outcome) -> str:
     command_line.table(result),
   ]
   if 'pixels' in result:  # not in that of an earlier version
-    lines.append(sentence(result['pixels']))
+    lines.append(sentence(result['pixels'], result['config']))
   lines += [f'warning: {w}' for w in result.get('warnings', ())]
   return '\n'.join([*lines, *(f'note: {n}' for n in result['notes'])])
 

@@ -8,6 +8,7 @@ The same command goes on where it was stopped. A distillation that names no
 store trains its experts itself and keeps them in the cache.
 """
 
+import itertools
 import os
 
 from absl import flags
@@ -19,6 +20,7 @@ from dd_jax.experts import ExpertStore
 from dd_jax.run import (
   command_line,
   experts,
+  invariances,
   limits,
   loading,
   memory,
@@ -90,12 +92,15 @@ def train(fields: dict[str, str]) -> None:
   if recipe.expert_span(config) is None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
   mesh = command_line.mesh(_DEVICES.value)
-  dataset = loading.load_dataset(config)
-  prepared = prepare(dataset, parts.preprocessing(config), cache=Cache())
+  dataset, cache = loading.load_dataset(config), Cache()
+  config, notes = invariances.decide(config, dataset, cache)
+  prepared = prepare(dataset, parts.preprocessing(config), cache=cache)
   wanted = experts.wanted(config, prepared)
   store = ExpertStore.start(_STORE.value, wanted)
   told = [] if FLAGS['quiet'].value else [ProgressWriter(0)]
   try:
+    for writer, note in itertools.product(told, notes):
+      writer.message(note)
     with memory.told(config):
       experts.train(store, config, prepared, told, mesh)
   finally:

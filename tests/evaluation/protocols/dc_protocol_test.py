@@ -48,9 +48,7 @@ def test_recipe(monkeypatch, setting, images, size, epochs, steps, restart):
     ('dc', 301, False),
     ('dc-mnist', 1001, False),
     ('dsa', 1001, True),
-    ('dsa-noflip', 1001, False),
     ('mtt', 1001, True),
-    ('mtt-noflip', 1001, False),
   ],
 )
 def test_augmentations(monkeypatch, setting, images, key, name, steps, mirrors):

@@ -13,13 +13,13 @@ from dd_jax.evaluation.protocols import idc
 )
 def test_steps(setting, images, size, steps):
   """A thousand epochs of batches of 64."""
-  found = idc.recipe(setting(), 'color_crop')
+  found = idc.recipe(setting())
   assert found.num_steps(images(size)) == steps and found.batch_size == 64
 
 
 def test_the_rate_falls_twice(setting, images):
   """By five, at two thirds and five sixths; on weights that decay."""
-  optimizer = idc.recipe(setting(steps=60), 'color_crop').optimizer(images(6))
+  optimizer = idc.recipe(setting(steps=60)).optimizer(images(6))
   params, gradient = {'w': np.ones(1)}, {'w': np.zeros(1)}
   state, moves, trace = optimizer.init(params), [], 0.0
   for _ in range(60):
@@ -34,7 +34,7 @@ def test_the_rate_falls_twice(setting, images):
 
 def test_half_of_the_batches_are_mixed(setting, distilled, key):
   """Their labels are shares of two classes, whose sum stays one."""
-  found, data = idc.recipe(setting(), 'none'), jax.device_put(distilled())
+  found, data = idc.recipe(setting()), jax.device_put(distilled())
   keys = jax.random.split(key, 200)
   label = jax.vmap(lambda k: found.mix(k, data).label)(keys)
   np.testing.assert_allclose(label.sum(-1), 1, rtol=1e-5)

@@ -4,9 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from dd_jax.evaluation.protocols import PROTOCOLS, protocol
+from dd_jax import augment
+from dd_jax.data.source import resident
+from dd_jax.evaluation.protocols import PROTOCOLS, Setting, protocol, rcig
 from dd_jax.evaluation.score import evaluate
-from dd_jax.types import UserError
+from dd_jax.types import DistilledData, UserError
 
 
 @pytest.fixture
@@ -71,3 +73,42 @@ def test_an_unknown_protocol(setting):
 def test_images_too_small_for_its_network_are_refused_at_once(name, setting):
   with pytest.raises(UserError, match='1 x 1'):
     protocol(name, setting(network=None, image_shape=(1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+  ('name', 'channels', 'mirrors'),
+  [
+    ('dsa', 3, True),
+    ('mtt', 1, True),
+    ('idc', 3, True),
+    ('frepo', 3, True),
+    ('frepo', 1, False),
+  ],
+)
+def test_mirror_images_may_be_left_out(name, channels, mirrors, monkeypatch):
+  """Learners see none then; a protocol that has none keeps its name."""
+  drawn = []
+  for strategy in ('dsa', 'idc', 'frepo'):
+    note = lambda text, **_: drawn.append(text)
+    monkeypatch.setattr(augment, strategy, note)
+  plain = Setting((8, 8, channels), 3)
+  names = [
+    protocol(name, plain._replace(mirrors=asked)).name
+    for asked in (True, False)
+  ]
+  assert ['flip' in text for text in drawn] == [mirrors, False]
+  assert names == [name, f'{name} (no flips)' if mirrors else name]
+
+
+def test_rcig_doubles_a_set_only_where_it_may(monkeypatch, key):
+  seen = []
+  flips = lambda data: seen.append(len(data.image)) or data
+  monkeypatch.setattr(rcig, 'with_flips', flips)
+  image, label = np.zeros((3, 8, 8, 3), np.float32), np.eye(3, dtype=np.float32)
+  real = resident(image, np.arange(3, dtype=np.int32), 3, None)
+  for asked in (True, False):
+    setting = Setting((8, 8, 3), 3, steps=1, mirrors=asked)
+    made = protocol('rcig', setting)
+    made.score(key[None], DistilledData(image, label), real)
+    assert made.name == ('rcig' if asked else 'rcig (no flips)')
+    assert len(seen) == 1  # of the first

@@ -1,0 +1,58 @@
+"""What a run starts from on a set that has no recipe of its own.
+
+The papers' settings are for the papers' sets and machines. Where nobody has
+measured, a run ends, whatever the images; they stay in the range of real ones
+and take steps that do not depend on their size, and only those operations of
+the method's augmentation are kept that the real images allow. `recipe.default`
+has the paper's settings still, and so have the recipes in `published/`.
+"""
+
+from dd_jax.data import fitting
+from dd_jax.run import recipe
+from dd_jax.run.fields import flat
+from dd_jax.run.invariances import AUGMENTED, MEASURED
+from dd_jax.run.recipe import Config
+
+MINUTES = 10.0
+"""How long a run may take where nothing else is asked for."""
+
+_MIRRORING = {'dsa', 'mtt', 'idc', 'frepo', 'rcig'}  # protocols
+
+STEP = 0.03
+"""The rate of Adam: what a step moves a pixel by, in deviations of the data."""
+
+
+def defaults(config: Config) -> Config:
+  """Changes a method's own settings in place, and returns them.
+
+  Args:
+    config: as `recipe.default` makes it, with the name of the set.
+  """
+  recipe.update(config, {'minutes': MINUTES})
+  if _has_range(config):
+    recipe.update(config, {'parameterization': {'range': 'data'}})
+  for field, value in flat(config).items():
+    if field in AUGMENTED and value != 'none':
+      recipe.update(config, recipe.nested(field, MEASURED))
+  section = config['evaluation']
+  if {section['protocol'], *section['others']} & _MIRRORING:
+    section['mirror'] = MEASURED
+  if recipe.takes(config['method']['name'], 'optimizer'):
+    _use_adam(config['optimizer'])
+  return config
+
+
+def _use_adam(optimizer: Config) -> None:
+  """Adam where a paper has SGD, whose step is as long as the gradient.
+
+  That depends on the size of images, on their number and on the network.
+  """
+  if optimizer['name'] == 'sgd':
+    optimizer |= {'name': 'adam', 'learning_rate': STEP, 'momentum': 0.0}
+
+
+def _has_range(config: Config) -> bool:
+  """Whether it learns pixels, of which the real ones have a range."""
+  learned = recipe.takes_parameterization(config['method']['name'])
+  known = fitting.keeps_range(config['preprocessing'], config['dataset'])
+  return learned and 'range' in config['parameterization'] and known
