@@ -5,7 +5,7 @@ import functools
 import optax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, learner_test, recipe_steps
 from dd_jax.evaluation.optimizers import warmed_adam
 from dd_jax.evaluation.protocols.base import (
   Protocol,
@@ -38,7 +38,9 @@ def frepo(setting: Setting) -> Protocol:
   augmentation a step; the number of steps follows from the size of the set. The
   learner is FRePo's ConvNet without normalisation.
   """
-  return Protocol('frepo', centred(setting, learner_test(recipe(setting))))
+  own = recipe(setting)
+  test = centred(setting, learner_test(own))
+  return Protocol('frepo', test, steps=recipe_steps(own))
 
 
 def recipe(setting: Setting) -> Recipe:

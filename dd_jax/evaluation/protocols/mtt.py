@@ -3,7 +3,7 @@
 import jax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import learner_test
+from dd_jax.evaluation.learners import learner_test, recipe_steps
 from dd_jax.evaluation.protocols import dc
 from dd_jax.evaluation.protocols.base import Protocol, Setting, on_simplex
 from dd_jax.types import DistilledData
@@ -22,7 +22,8 @@ def mtt(setting: Setting) -> Protocol:
   strategy = _DSA_DIGITS if setting.dataset in _DIGITS else augment.DSA
   transform = augment.dsa(strategy, siamese=False)
   recipe = dc.recipe(setting, transform, _step_size)
-  return Protocol('mtt', on_simplex(setting, learner_test(recipe)))
+  test = on_simplex(setting, learner_test(recipe))
+  return Protocol('mtt', test, steps=recipe_steps(recipe))
 
 
 def _step_size(data: DistilledData) -> float | jax.Array:

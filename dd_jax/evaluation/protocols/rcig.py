@@ -39,4 +39,4 @@ def rcig(setting: Setting) -> Protocol:
     doubled = with_flips(data) if mirrored else data
     return trained.predict(keys, doubled, real)
 
-  return Protocol('rcig', centred(setting, Tester(predict)))
+  return Protocol('rcig', centred(setting, Tester(predict)), steps=steps)
