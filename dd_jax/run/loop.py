@@ -32,9 +32,7 @@ def lowered(
   Returns:
     What compiles to `(state, key, data, first, count) -> ...`.
   """
-  chunk = functools.partial(
-    run_chunk, update, pipeline.draw, placement.split
-  )
+  chunk = functools.partial(run_chunk, update, pipeline.draw, placement.split)
   jitted = jax.jit(chunk, donate_argnums=0, **placement.outputs())
   data = pipeline.data(step)
   return jitted.lower(*start, data, np.int32(0), np.int32(0))

@@ -132,7 +132,7 @@ def default(method: str = 'kip') -> Config:
     UserError: there is no such method.
   """
   check_name('method', method, METHODS)
-  config = copy.deepcopy(COMMON)
+  config = copied(COMMON)
   config['method'] = {'name': method, **settings(METHODS[method].factory)}
   for section in _FACTORIES:
     _rename(config, section, config[section]['name'])
@@ -170,6 +170,11 @@ def update(config: Config, changes: Mapping[str, Any]) -> Config:
     }
   _merge(config, changes, '')
   return config
+
+
+def copied(config: Config) -> Config:
+  """A configuration of its own, to be changed."""
+  return copy.deepcopy(config)
 
 
 def settings(factory: Callable[..., Any]) -> Config:
