@@ -8,6 +8,7 @@ has the paper's settings still, and so have the recipes in `published/`.
 """
 
 from dd_jax.data import fitting
+from dd_jax.recipes._common import TRAJECTORY_MATCHING
 from dd_jax.run import recipe
 from dd_jax.run.fields import flat
 from dd_jax.run.invariances import AUGMENTED, MEASURED
@@ -15,6 +16,10 @@ from dd_jax.run.recipe import Config
 
 MINUTES = 10.0
 """How long a run may take where nothing else is asked for."""
+_TRAJECTORIES: Config = {
+  **TRAJECTORY_MATCHING,
+  'method': {**TRAJECTORY_MATCHING['method'], 'inner_steps': 10},
+}
 
 _MIRRORING = {'dsa', 'mtt', 'idc', 'frepo', 'rcig'}  # protocols
 
@@ -25,10 +30,14 @@ STEP = 0.03
 def defaults(config: Config) -> Config:
   """Changes a method's own settings in place, and returns them.
 
+  As the recipes for a CPU do, networks are half as wide and see a quarter of
+  the real images, and experts are few and short. Nothing is whitened, which
+  for large images takes longer than the rest.
+
   Args:
     config: as `recipe.default` makes it, with the name of the set.
   """
-  recipe.update(config, {'minutes': MINUTES})
+  _make_short(config)
   if _has_range(config):
     recipe.update(config, {'parameterization': {'range': 'data'}})
   for field, value in flat(config).items():
@@ -40,6 +49,32 @@ def defaults(config: Config) -> Config:
   if recipe.takes(config['method']['name'], 'optimizer'):
     _use_adam(config['optimizer'])
   return config
+
+
+def _make_short(config: Config) -> None:
+  """Changes what would take long on a machine without an accelerator."""
+  method = config['method']['name']
+  changes: Config = {
+    'minutes': MINUTES,
+    'preprocessing': 'standardise',
+    'evaluation': {'features': 'pixels', 'validation_examples': 1000},
+  }
+  recipe.update(config, changes)
+  if recipe.expert_span(config) is not None:
+    recipe.update(config, _known(config, _TRAJECTORIES))
+  elif recipe.takes(method, 'network'):
+    own = {**config['network'], **config['method']}
+    half = {'width': own['width'] // 2} if 'width' in config['network'] else {}
+    batch = own.get('batch_size', 0)
+    quarter = {'batch_size': batch // 4} if batch >= 4 else {}
+    recipe.update(config, {'network': half, 'method': quarter})
+
+
+def _known(config: Config, changes: Config) -> Config:
+  """`changes` without the settings that this method does not have."""
+  own = config['method']
+  kept = {k: v for k, v in changes['method'].items() if k in own}
+  return {**changes, 'method': kept}
 
 
 def _use_adam(optimizer: Config) -> None:

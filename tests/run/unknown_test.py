@@ -23,7 +23,7 @@ def test_no_default_mirrors_digits(dataset, method):
   assert stated and not any('flip' in text for text in stated)
   assert not found.get('method.flip', False)
   protocols = {found['evaluation.protocol'], *found['evaluation.others']}
-  mirroring = protocols & {'mtt', 'frepo', 'rcig'}
+  mirroring = protocols & {'dsa', 'mtt', 'idc', 'frepo', 'rcig'}
   if dataset == 'own' and mirroring:
     assert found['evaluation.mirror'] == 'measured'
 
@@ -33,14 +33,13 @@ def test_pixels_are_kept_in_range_where_there_is_one(method):
   found = chosen('own', method)
   learned = recipe.takes_parameterization(method)
   kept = found['parameterization']['range'] == 'data'
-  assert kept == (learned and method != 'rat_bptt')  # it throws norms away
+  assert kept == learned
 
 
 @pytest.mark.parametrize(
-  ('dataset', 'method'),
-  [('svhn_cropped', 'rfad'), ('digits', 'kip'), ('mnist', 'dm')],
+  ('dataset', 'method'), [('digits', 'kip'), ('mnist', 'dm')]
 )
-def test_free_where_the_range_is_lost_or_a_recipe_says_so(dataset, method):
+def test_free_where_a_recipe_says_so(dataset, method):
   assert chosen(dataset, method)['parameterization']['range'] == 'free'
 
 

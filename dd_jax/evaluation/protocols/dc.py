@@ -6,7 +6,7 @@ import jax
 import optax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, learner_test, recipe_steps
 from dd_jax.evaluation.optimizers import restarted_sgd
 from dd_jax.evaluation.protocols.base import (
   Protocol,
@@ -49,8 +49,9 @@ def trained(
   ),
 ) -> Protocol:
   """The protocol of that name: learners trained by `recipe`."""
-  test = learner_test(recipe(setting, transform, step_size))
-  return Protocol(name, on_simplex(setting, test))
+  own = recipe(setting, transform, step_size)
+  test = on_simplex(setting, learner_test(own))
+  return Protocol(name, test, steps=recipe_steps(own))
 
 
 def recipe(

@@ -77,7 +77,8 @@ def rfad_nn(name: str, setting: Setting) -> Protocol:
     return tester(len(data.image)).predict(keys, data, real)
 
   tester(setting.num_classes)  # refuses now what does not suit
-  return Protocol(name, centred(setting, Tester(predict)))
+  test = centred(setting, Tester(predict))
+  return Protocol(name, test, steps=lambda data: setting.steps or _STEPS)
 
 
 def recipe(name: str, setting: Setting, size: int) -> Recipe:
