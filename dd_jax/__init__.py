@@ -24,7 +24,7 @@ from dd_jax.data.dataset import from_arrays
 from dd_jax.data.load import load as load_dataset
 from dd_jax.distiller import Distiller, from_loss
 from dd_jax.run import recipe
-from dd_jax.run.pipeline import Outcome
+from dd_jax.run.outcome import Outcome
 from dd_jax.types import DistilledData, LabeledData, UserError
 from dd_jax.version import VERSION
 

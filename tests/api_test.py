@@ -1,5 +1,6 @@
 """The library as the README and the first page of the site show it."""
 
+import functools
 import json
 import pathlib
 import re
@@ -57,6 +58,30 @@ def test_nothing_is_written_without_a_workdir(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   distill(*arrays())
   assert {p.name for p in tmp_path.iterdir()} <= {'cache'}
+
+
+def test_the_rows_of_a_run_without_a_folder_are_kept(tmp_path):
+  alone = distill(*arrays())
+  written = distill(*arrays(), workdir=tmp_path / 'w')
+  losses = lambda rows: [(row['step'], row['loss']) for row in rows]
+  assert losses(alone.metrics) == losses(written.metrics)
+  assert [step for step, _ in losses(alone.metrics)] == [1, 2, 3]
+  assert alone.validation == written.validation != []
+
+
+def test_the_same_call_starts_continues_and_reads_a_run(tmp_path):
+  again = functools.partial(
+    distill, *arrays(), workdir=tmp_path / 'w', resume=True
+  )
+  first, second = again(), again()
+  assert second.result == first.result and second.metrics == first.metrics
+  np.testing.assert_array_equal(
+    second.artifact.data.image, first.artifact.data.image
+  )
+  with pytest.raises(UserError, match='holds another run'):
+    again(seed=1)
+  with pytest.raises(UserError, match='resume=True: needs workdir'):
+    distill(*arrays(), resume=True)
 
 
 def test_test_arrays_and_datasets():

@@ -31,6 +31,11 @@ def provenance(result: Mapping[str, Any]) -> Mapping[str, Any]:
   return {}
 
 
+def per_class(result: Mapping[str, Any]) -> object:
+  """Images per class, as results and as artefacts call them; or None."""
+  return result.get('images_per_class', result.get('ipc'))
+
+
 def train_count(result: Mapping[str, Any]) -> int | None:
   """Real training images, or None."""
   counts = provenance(result).get('counts')
@@ -84,7 +89,7 @@ def interval(result: Mapping[str, Any]) -> tuple[str, str] | None:
   if len(ends) != 2 or count is None:
     return None
   name = f'95 % interval, {count} images'
-  return name, f'{ends[0]:.1f} to {ends[1]:.1f} %'
+  return name, f'{ends[0]:.1f} to {ends[1]:.1f}\N{NO-BREAK SPACE}%'
 
 
 def class_sizes(result: Mapping[str, Any]) -> list[int]:

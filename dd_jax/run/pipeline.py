@@ -5,7 +5,7 @@ import functools
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -33,26 +33,22 @@ from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.lengthen import as_long_as, check_schedules, lengthens
 from dd_jax.run.machine import versions
+from dd_jax.run.outcome import Outcome, Rows
 from dd_jax.run.recipe import Config
 from dd_jax.run.record import record, score
 from dd_jax.run.resolved import resolved
 from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
-from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
-from dd_jax.run.writers import Writer
+from dd_jax.run.workdir import (
+  ARTIFACT,
+  CHECKPOINTS,
+  METRICS,
+  RESULT,
+  VALIDATION,
+  Workdir,
+)
+from dd_jax.run.writers import MemoryWriter, Writer
 from dd_jax.types import DistilledData, UserError
-
-
-class Outcome(NamedTuple):
-  """What a run made.
-
-  Attributes:
-    artifact: the distilled set.
-    result: what `result.json` holds.
-  """
-
-  artifact: Artifact
-  result: dict[str, Any]
 
 
 def run(
@@ -94,13 +90,15 @@ def _run(
   command: str,
   mesh: jax.sharding.Mesh | None,
 ) -> Outcome:
-  clock = Stopwatch()
+  clock, kept = Stopwatch(), MemoryWriter()
+  writers = writers if workdir else [*writers, kept]
   dataset = dataset or loading.load_dataset(config)
   start, fitted = parts.started_from(config), parts.preprocessing(config)
   identity = _identity(config, dataset, start, fitted)
   finished = _finished(workdir, identity) if workdir else None
   if workdir and finished:
-    return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
+    held = artifact.load(workdir.path / ARTIFACT)
+    return Outcome(held, finished, *_rows(workdir, kept))
   lines = [described(dataset), *dataset.provenance['notes']]
   lines.append(f'preprocessing: {config["preprocessing"]}')  # may take minutes
   _tell(writers, lines)
@@ -146,9 +144,10 @@ def _run(
     told['experts'] = taught
   told['seconds'] = _seconds(clock.seconds, result.seconds)
   _tell(writers, [f'warning: {warning}' for warning in found['warnings']])
+  outcome = Outcome(made, told, *_rows(workdir, kept))
   if workdir:
-    _write(workdir, made, told)
-  return Outcome(made, told)
+    _write(workdir, outcome)
+  return outcome
 
 
 class Stopwatch:
@@ -332,16 +331,24 @@ def _budget(config: Config, result: Result) -> dict[str, Any]:
   }
 
 
-def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
+def _rows(workdir: Workdir | None, kept: MemoryWriter) -> tuple[Rows, Rows]:
+  """Metrics and validations: those of the run's folder, where it has one."""
+  if workdir is None:
+    return kept.metrics, kept.validated
+  return workdir.rows(METRICS), workdir.rows(VALIDATION)
+
+
+def _write(workdir: Workdir, outcome: Outcome) -> None:
   """The report first: `result.json` says that the run is finished."""
+  made = outcome.artifact
   report.write_report(
     workdir.path,
-    record,
+    outcome.result,
     made.image_uint8,
     made.start_image,
     np.asarray(made.data.label),
     made.class_names,
-    workdir.rows('metrics.jsonl'),
-    workdir.rows('validation.jsonl'),
+    outcome.metrics,
+    outcome.validation,
   )
-  workdir.write_json(RESULT, record)
+  workdir.write_json(RESULT, outcome.result)

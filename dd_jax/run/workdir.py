@@ -13,12 +13,14 @@ ARTIFACT = 'distilled.npz'
 RESULT = 'result.json'
 CHECKPOINTS = 'checkpoints'
 RUN = 'run.json'
+METRICS = 'metrics.jsonl'
+VALIDATION = 'validation.jsonl'
 _OURS = (
   ARTIFACT,
   RESULT,
   CHECKPOINTS,
-  'metrics.jsonl',
-  'validation.jsonl',
+  METRICS,
+  VALIDATION,
   'distilled.png',
   'labels.png',
   'curves.svg',
@@ -139,7 +141,7 @@ class Workdir:
 
   def release(self) -> None:
     """Takes `claim` back where no step came of it: the folder is free again."""
-    if self.resumed or self.has_checkpoint or self.rows('metrics.jsonl'):
+    if self.resumed or self.has_checkpoint or self.rows(METRICS):
       return
     self._clear()
     if not any(self.path.iterdir()):

@@ -75,7 +75,7 @@ class JsonlWriter:
 
   def validation(self, step: int, score: float) -> None:
     """See `Writer`."""
-    self._validation.append([{'step': step, 'accuracy': 100 * score}])
+    self._validation.append([_validated(step, score)])
 
   def message(self, text: str) -> None:
     """Not a row."""
@@ -132,6 +132,10 @@ class _Lines:
     return kept
 
 
+def _validated(step: int, score: float) -> dict[str, Any]:
+  return {'step': step, 'accuracy': 100 * score}
+
+
 def _line(row: dict[str, Any]) -> str:
   finite = {
     k: None if isinstance(v, float) and not math.isfinite(v) else v
@@ -152,10 +156,57 @@ def _parse(line: str) -> dict[str, Any] | None:
   return row if well_formed else None
 
 
+class MemoryWriter:
+  """Keeps the loss of every step, and validations: 16 bytes of each."""
+
+  def __init__(self) -> None:
+    """Nothing yet."""
+    self._steps: list[np.ndarray] = []
+    self._losses: list[np.ndarray] = []
+    self._validation: list[dict[str, Any]] = []
+
+  @property
+  def metrics(self) -> list[dict[str, Any]]:
+    """Rows of `step` and `loss`."""
+    steps = np.concatenate([np.empty(0, int), *self._steps])
+    losses = np.concatenate([np.empty(0), *self._losses])
+    pairs = zip(steps.tolist(), losses.tolist(), strict=True)
+    return [{'step': step, 'loss': loss} for step, loss in pairs]
+
+  @property
+  def validated(self) -> list[dict[str, Any]]:
+    """Rows of `step` and `accuracy`, in percent."""
+    return list(self._validation)
+
+  def progress(self, what: str, done: int, total: int) -> None:
+    """Not a row."""
+
+  def begin(self, step: int) -> None:
+    """Not a row."""
+
+  def scalars(
+    self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
+  ) -> None:
+    """See `Writer`."""
+    self._steps.append(np.array(steps))
+    self._losses.append(np.array(metrics['loss'], np.float64))
+
+  def validation(self, step: int, score: float) -> None:
+    """See `Writer`."""
+    self._validation.append(_validated(step, score))
+
+  def message(self, text: str) -> None:
+    """Not a row."""
+
+  def close(self) -> None:
+    """Nothing is open."""
+
+
 class ProgressWriter:
   """Steps, steps/s, loss, validation accuracy and time left, on stderr.
 
-  On a terminal one line is rewritten; elsewhere a line appears now and then.
+  On a terminal and in a notebook one line is rewritten; elsewhere a line
+  appears now and then.
   """
 
   def __init__(
@@ -173,7 +224,7 @@ class ProgressWriter:
     """
     self._num_steps = num_steps
     self._stream = stream or sys.stderr
-    self._tty = self._stream.isatty()
+    self._tty = _rewrites(self._stream)
     self._every_seconds = every_seconds
     self._accuracy = ''
     self._width = 0
@@ -265,6 +316,12 @@ class ProgressWriter:
     if self._width:
       print('\r' + ' ' * self._width, end='\r', file=self._stream)
       self._width = 0
+
+
+def _rewrites(stream: IO[str]) -> bool:
+  """Whether a carriage return goes back there: a notebook's cell says no."""
+  notebook = type(stream).__module__.startswith('ipykernel')
+  return notebook or stream.isatty()
 
 
 def _rate(steps_per_second: float) -> str:

@@ -270,7 +270,7 @@ def test_accuracy_by_class() -> None:
   page = _Page(_page(result, names=('sound', 'ill'))).text
   for said in (
     *('0 sound', '1 ill', '45.0', 'sound (50.0 %)', 'exact'),
-    *('95 % interval, 100 images', '89.2 to 98.1 %', 'scores 80.0 %'),
+    *('95 % interval, 100 images', '89.2 to 98.1\xa0%', 'scores 80.0 %'),
     *('is 72.5 %', 'Balanced, %', '61.5'),
   ):
     assert said in page, said
