@@ -56,6 +56,7 @@ FLOORS = (
   'run.recipe',
   'run.loading',
   'run.resolved',
+  'run.whole',
   'run.limits',
   'run.memory',
   'run.lengthen',

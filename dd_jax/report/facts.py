@@ -73,6 +73,11 @@ def comparable(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
   }
 
 
+def whole(result: Mapping[str, Any]) -> Mapping[str, Any]:
+  """The score of a learner of the whole training set, or nothing."""
+  return mapping(result.get('whole'))
+
+
 def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   """How far the set is ahead of a baseline, in words; or None."""
   own = scores.read('', result.get('test_accuracy'))

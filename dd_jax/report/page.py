@@ -159,6 +159,7 @@ def _facts(report: Report) -> Markup:
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
+      ('Whole training set', _of_all(result)),
       facts.interval(result) or ('', None),
       ('Stored', formats.size(result.get('stored_bytes'))),
       (
@@ -171,6 +172,11 @@ def _facts(report: Report) -> Markup:
       ('Distilled in', formats.duration(seconds.get('distil'))),
     ]
   )
+
+
+def _of_all(result: Mapping[str, Any]) -> str | None:
+  score = scores.read('', facts.whole(result))
+  return score and f'{score.mean:.1f}\N{NO-BREAK SPACE}%'
 
 
 def _compression(report: Report) -> str | None:
@@ -207,11 +213,21 @@ def _scores(result: Mapping[str, Any]) -> Markup:
     scores.read(formats.title(key), entry)
     for key, entry in facts.comparable(result).items()
   ]
+  found.append(scores.read('Whole training set', facts.whole(result)))
   rows = [score for score in found if score is not None]
   if not facts.unequal(facts.class_sizes(result)):
     rows = [score._replace(balanced=None) for score in rows]
   shown = scores.comparison(rows, protocol) if rows else Markup('')
-  return _section('Scores', facts.selection(result), shown, _others(result))
+  left_out = _left_out(result)
+  lead = facts.selection(result)
+  return _section('Scores', lead, shown, left_out, _others(result))
+
+
+def _left_out(result: Mapping[str, Any]) -> Markup:
+  """Why the whole training set has no row."""
+  reason = facts.whole(result).get('left_out')
+  said = f'The whole training set is not scored: {reason}.'
+  return element('p', {'class': 'caption'}, said) if reason else Markup('')
 
 
 def _by_class(report: Report) -> Markup:

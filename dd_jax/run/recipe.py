@@ -91,6 +91,7 @@ COMMON: Config = {
     'networks': 16,
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
+    'whole': 'auto',
     'validation_learners': 1,
     'validation_steps': 0,
     'validation_examples': 0,

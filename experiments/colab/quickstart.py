@@ -184,17 +184,19 @@ loaded
 class Network(nn.Module):
   """Two hidden layers."""
 
+  width: int
+
   @nn.compact
   def __call__(self, x):
     x = x.reshape(len(x), -1)
     for _ in range(2):
-      x = nn.relu(nn.Dense(256)(x))
+      x = nn.relu(nn.Dense(self.width)(x))
     return nn.Dense(10)(x)
 
 
-def train(image, label):
+def train(image, label, width):
   """Fits a fresh network by squared error."""
-  network, optimizer = Network(), optax.adam(1e-3)
+  network, optimizer = Network(width), optax.adam(1e-3)
   params = network.init(jax.random.key(1), image)
 
   def loss(params):
@@ -218,18 +220,19 @@ sets = {
   'ten real images': (real_image, jnp.eye(10) - 0.1),
   'ten distilled images': (loaded.data.image, loaded.data.label),
 }
-for name, (image, label) in sets.items():
-  predicted = train(image, label)(test_image).argmax(-1)
-  print(f'{name}: {100 * np.mean(predicted == digits.test.label):.1f} %')
+for width in (256, 1024):
+  for name, (image, label) in sets.items():
+    predicted = train(image, label, width)(test_image).argmax(-1)
+    right = 100 * np.mean(predicted == digits.test.label)
+    print(f'{name}: {right:.1f} % at width {width:,}')
 
 # %% [markdown]
-# Why is that so much less than under `krr-ntk`? It is another learner. The set
-# was learned for kernel ridge regression: the exact solution, and the kernel of
-# an infinitely wide network. Here a network of width 256 is trained, by some
-# steps of Adam, on images that were not made for it. So a figure means nothing
-# without its protocol, and real images fare worse under both. For a set
-# that networks are to be trained on, choose a method that trains networks
-# itself, such as `method='frepo'` or `method='rat_bptt'`.
+# Why is 95.7 % under `krr-ntk` only 69.7 % here, at width 256? It is another
+# learner. The set was learned for kernel ridge regression: solved exactly, with
+# the kernel of an infinitely wide network. Here a narrow one takes 500 steps of
+# Adam. The wider it is, the nearer it comes: 86.7 % at width 1,024. Ten real
+# images fare worse at every width. So a figure means nothing without its
+# protocol; for a learner of your own, score the set with that learner.
 
 # %% [markdown]
 # Next: the same from the command line, with a report to look at,

@@ -60,6 +60,7 @@ def config(name='kip', **changes):
       'others': ('krr-nngp',),
       'learners': 2,
       'features': 'pixels',
+      'whole': 'no',
     },
   }
   recipe.update(found, small)

@@ -36,7 +36,7 @@ from dd_jax.evaluation.protocols import (
   rcig,
   rfad_nn,
 )
-from dd_jax.evaluation.protocols.base import Protocol, Setting
+from dd_jax.evaluation.protocols.base import Length, Protocol, Setting
 
 PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'dc': dc.dc,
@@ -54,7 +54,7 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
 }
 """By name: `(Setting) -> Protocol`."""
 
-__all__ = ['PROTOCOLS', 'Protocol', 'Setting', 'protocol']
+__all__ = ['PROTOCOLS', 'Length', 'Protocol', 'Setting', 'protocol']
 
 
 def protocol(name: str, setting: Setting) -> Protocol:

@@ -49,6 +49,22 @@ class Setting(NamedTuple):
   platform: Platform | None = None
 
 
+class Length(NamedTuple):
+  """How long a protocol trains a learner, whatever the set.
+
+  Attributes:
+    steps: `(images in the set) -> optimiser steps`.
+    batch: images of a step, at most.
+  """
+
+  steps: Callable[[int], int]
+  batch: int
+
+  def images_seen(self, size: int) -> int:
+    """How many images one learner of a set of that size sees, repeats too."""
+    return self.steps(size) * min(self.batch, size)
+
+
 class Protocol(NamedTuple):
   """A way to score a distilled set.
 
@@ -57,11 +73,13 @@ class Protocol(NamedTuple):
     score: `(keys [m], data, test) -> accuracies in [0, 1]`, `[m]`; one learner
       a key. See `Test`.
     exact: nothing is random: one key is enough and there is no deviation.
+    length: of training; None where it is exact, or a set learns it.
   """
 
   name: str
   score: Test
   exact: bool = False
+  length: Length | None = None
 
 
 def learner(setting: Setting, own: Callable[..., Network]) -> Network:

@@ -9,6 +9,7 @@ from dd_jax import augment
 from dd_jax.evaluation.learners import Recipe, learner_test
 from dd_jax.evaluation.optimizers import restarted_sgd
 from dd_jax.evaluation.protocols.base import (
+  Length,
   Protocol,
   Setting,
   learner,
@@ -31,7 +32,8 @@ def dc(setting: Setting) -> Protocol:
   """
   transform = augment.dc_mnist() if setting.dataset == 'mnist' else None
   plain = recipe(setting, transform, lambda data: STEP_SIZE)
-  return Protocol('dc', on_simplex(setting, learner_test(plain)))
+  test = on_simplex(setting, learner_test(plain))
+  return Protocol('dc', test, length=length(setting, transform))
 
 
 def recipe(
@@ -46,7 +48,7 @@ def recipe(
     transform: of each batch, or None: the longer training goes with it.
     step_size: of the first half.
   """
-  epochs = 300 if transform is None else 1000  # from 0 to this one
+  epochs, steps = _epochs(transform), length(setting, transform).steps
 
   def optimizer(data: DistilledData) -> optax.GradientTransformation:
     half = restart(len(data.image), epochs, setting.steps)
@@ -56,11 +58,22 @@ def recipe(
     learner(setting, NETWORKS['convnet']),
     optimizer,
     soft_cross_entropy,
-    lambda data: setting.steps or (epochs + 1) * per_epoch(len(data.image)),
+    lambda data: steps(len(data.image)),
     BATCH,
     transform,
     setting.mesh,
   )
+
+
+def length(setting: Setting, transform: Augment | None) -> Length:
+  """How long DC trains a learner."""
+  epochs = _epochs(transform) + 1
+  return Length(lambda size: setting.steps or epochs * per_epoch(size), BATCH)
+
+
+def _epochs(transform: Augment | None) -> int:
+  """The number of the last epoch, from 0."""
+  return 300 if transform is None else 1000
 
 
 def restart(size: int, epochs: int, steps: int | None) -> int:

@@ -8,6 +8,7 @@ from dd_jax import augment
 from dd_jax.evaluation.learners import Recipe, learner_test
 from dd_jax.evaluation.optimizers import warmed_adam
 from dd_jax.evaluation.protocols.base import (
+  Length,
   Protocol,
   Setting,
   centred,
@@ -17,6 +18,7 @@ from dd_jax.losses import squared_error
 from dd_jax.networks import NETWORKS
 from dd_jax.types import DistilledData
 
+_BATCH = 500
 # By set size; a size between two takes the next larger one's.
 _STEPS = {
   10: 1000,
@@ -38,7 +40,9 @@ def frepo(setting: Setting) -> Protocol:
   augmentation a step; the number of steps follows from the size of the set. The
   learner is FRePo's ConvNet without normalisation.
   """
-  return Protocol('frepo', centred(setting, learner_test(recipe(setting))))
+  test = centred(setting, learner_test(recipe(setting)))
+  length = Length(lambda size: setting.steps or _steps(size), _BATCH)
+  return Protocol('frepo', test, length=length)
 
 
 def recipe(setting: Setting) -> Recipe:
@@ -57,7 +61,7 @@ def recipe(setting: Setting) -> Recipe:
     optimizer,
     squared_error,
     steps,
-    500,
+    _BATCH,
     augment.frepo(strategy),
     setting.mesh,
   )

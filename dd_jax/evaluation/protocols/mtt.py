@@ -22,7 +22,8 @@ def mtt(setting: Setting) -> Protocol:
   strategy = _DSA_DIGITS if setting.dataset in _DIGITS else augment.DSA
   transform = augment.dsa(strategy, siamese=False)
   recipe = dc.recipe(setting, transform, _step_size)
-  return Protocol('mtt', on_simplex(setting, learner_test(recipe)))
+  test = on_simplex(setting, learner_test(recipe))
+  return Protocol('mtt', test, length=dc.length(setting, transform))
 
 
 def _step_size(data: DistilledData) -> float | jax.Array:
