@@ -16,6 +16,12 @@ scores it. Parts of your own: `register` names them, `testing` holds them
 against the laws of the built-in ones.
 """
 
+# isort: off
+from dd_jax import program  # before all that takes a second
+
+program.quiet_while_starting()
+# isort: on
+
 from dd_jax import register
 from dd_jax.api import distill, load
 from dd_jax.artifact import Artifact, save

@@ -13,6 +13,7 @@ PACKAGE = ROOT / 'dd_jax'
 
 # Lowest first. A module imports from its own floor and from those below.
 FLOORS = (
+  'program',
   'version',
   'types',
   'platform',
@@ -37,6 +38,7 @@ FLOORS = (
   'concatenation',
   'evaluation',
   # Clocks, files, signals, flags: no pure module imports these.
+  'run.rows',
   'run.workdir',
   'run.answer',
   'run.interrupt',

@@ -78,7 +78,8 @@ def run(
   """
   limits.check(config)
   kept = functools.partial(_kept, workdir)
-  with memory.told(config, kept):
+  folder = contextlib.closing(workdir) if workdir else contextlib.nullcontext()
+  with folder, memory.told(config, kept):
     return _run(config, dataset, workdir, writers, command, mesh)
 
 
@@ -134,6 +135,9 @@ def _run(
   made = _artifact(config, prepared, result)
   if workdir:
     artifact.save(workdir.path / ARTIFACT, made)
+    changed = workdir.changed_rows(result.rows, result.step)
+    _tell(writers, changed)
+    notes += changed
   clock.lap()
   found = _scored(scorer, made.data, result.step, writers)
   clock.lap('evaluate')

@@ -406,3 +406,37 @@ def test_a_sweep_is_counted():
   _, result = run(settings=config('label_solve', num_steps=-1))
   # 12 of the 120 are held out for validation; 108 in batches of 32.
   assert result['steps'] == 4
+
+
+TAMPERED = {
+  'as it was': (lambda lines: lines, None),
+  'doubled': (lambda lines: lines + lines[1:], None),
+  'torn': (
+    lambda lines: [lines[0], lines[1][:9] + '\n', *lines[2:]],
+    'metrics.jsonl: the rows of 1 of 6 steps are lost, between step 2 and 2',
+  ),
+  'edited': (
+    lambda lines: [lines[0].replace('"loss": ', '"loss": 1'), *lines[1:]],
+    'metrics.jsonl: its rows are not all those that the run wrote',
+  ),
+}
+
+
+@pytest.mark.parametrize('name', TAMPERED)
+def test_rows_that_a_run_did_not_write_are_told(tmp_path, name):
+  """A run goes on, and its report says what became of its earlier rows."""
+  tamper, said = TAMPERED[name]
+  folder, longer = tmp_path / 'w', config(num_steps=6)
+  run(folder, config())
+  path = folder / 'metrics.jsonl'
+  path.write_text(''.join(tamper(path.read_text().splitlines(True))))
+  notes = run(folder, longer, resume=True).result['notes']
+  told = [note for note in notes if '.jsonl' in note]
+  if said:
+    [note] = told
+    assert note.startswith(said)
+    assert note.partition(':')[0] in (folder / 'report.html').read_text()
+  else:
+    assert told == []
+    run(tmp_path / 'whole', longer)
+    assert path.read_bytes() == (tmp_path / 'whole/metrics.jsonl').read_bytes()
