@@ -4,6 +4,7 @@ import functools
 import json
 import pathlib
 import re
+import signal
 import sys
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import dd_jax
+from dd_jax import program
 from dd_jax.run import pipeline
 from dd_jax.types import UserError
 
@@ -164,3 +166,27 @@ def test_public_names():
     assert getattr(dd_jax, name) is not None
   assert dd_jax.__version__ == dd_jax.version.VERSION
   assert 'tensorflow' not in sys.modules and 'torch' not in sys.modules
+
+
+@pytest.mark.parametrize(
+  ('argv', 'started', 'quiet'),
+  [
+    (['/usr/bin/dd-jax', 'distill'], ['python', '/usr/bin/dd-jax'], True),
+    (['-m', 'distill'], ['python', '-m', 'dd_jax', 'distill'], True),
+    (['-m'], ['python', '-m', 'mine'], False),
+    (['mine.py', 'dd-jax'], ['python', 'mine.py', 'dd-jax'], False),
+    ([], ['python'], False),
+  ],
+)
+def test_ctrl_c_while_starting_is_quiet_in_the_program_alone(
+  argv, started, quiet, monkeypatch
+):
+  monkeypatch.setattr(sys, 'argv', argv)
+  monkeypatch.setattr(sys, 'orig_argv', started)
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  try:
+    program.quiet_while_starting()
+    now = signal.getsignal(signal.SIGINT)
+    assert now is (signal.SIG_DFL if quiet else signal.default_int_handler)
+  finally:
+    signal.signal(signal.SIGINT, before)

@@ -78,6 +78,13 @@ def whole(result: Mapping[str, Any]) -> Mapping[str, Any]:
   return mapping(result.get('whole'))
 
 
+def whole_name(result: Mapping[str, Any]) -> str:
+  """What that learner is called: of a trained one, for how long too."""
+  epochs = formats.number(whole(result).get('epochs'))
+  rest = '' if epochs is None else f', {epochs:.3g} epochs'
+  return f'Whole training set{rest}'
+
+
 def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   """How far the set is ahead of a baseline, in words; or None."""
   own = scores.read('', result.get('test_accuracy'))

@@ -159,7 +159,7 @@ def _facts(report: Report) -> Markup:
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
-      ('Whole training set', _of_all(result)),
+      (facts.whole_name(result), _of_all(result)),
       facts.interval(result) or ('', None),
       ('Stored', formats.size(result.get('stored_bytes'))),
       (
@@ -213,7 +213,7 @@ def _scores(result: Mapping[str, Any]) -> Markup:
     scores.read(formats.title(key), entry)
     for key, entry in facts.comparable(result).items()
   ]
-  found.append(scores.read('Whole training set', facts.whole(result)))
+  found.append(scores.read(facts.whole_name(result), facts.whole(result)))
   rows = [score for score in found if score is not None]
   if not facts.unequal(facts.class_sizes(result)):
     rows = [score._replace(balanced=None) for score in rows]
