@@ -16,6 +16,12 @@ scores it. Parts of your own: `register` names them, `testing` holds them
 against the laws of the built-in ones.
 """
 
+# isort: off
+from dd_jax import program  # before all that takes a second
+
+program.quiet_while_starting()
+# isort: on
+
 from dd_jax import register
 from dd_jax.api import distill, load
 from dd_jax.artifact import Artifact, save
@@ -24,7 +30,7 @@ from dd_jax.data.dataset import from_arrays
 from dd_jax.data.load import load as load_dataset
 from dd_jax.distiller import Distiller, from_loss
 from dd_jax.run import recipe
-from dd_jax.run.pipeline import Outcome
+from dd_jax.run.outcome import Outcome
 from dd_jax.types import DistilledData, LabeledData, UserError
 from dd_jax.version import VERSION
 

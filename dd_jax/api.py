@@ -9,7 +9,7 @@ from dd_jax import artifact, register
 from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset, from_arrays
 from dd_jax.run import limits, loading, pipeline, recipe, settings
-from dd_jax.run.pipeline import Outcome
+from dd_jax.run.outcome import Outcome
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter, ProgressWriter, Writer
 from dd_jax.types import UserError
@@ -26,6 +26,7 @@ def distill(
   seed: int = 0,
   config: Mapping[str, Any] | None = None,
   workdir: str | Path | None = None,
+  resume: bool = False,
   progress: bool = True,
 ) -> Outcome:
   """Distils a data set to `ipc` images of each class, and scores them.
@@ -48,10 +49,13 @@ def distill(
       `{'minutes': 2.0}` or `{'num_steps': 500}` says otherwise.
     workdir: an empty folder for the artefact, metrics, checkpoints and report;
       by default nothing is written.
+    resume: goes on with the run of `workdir` where it stopped, or returns what
+      it made; the same call then starts a run, continues it and reads it.
     progress: shows a progress bar on stderr.
 
   Returns:
-    The artefact and the record of the run, test accuracy included.
+    The artefact and the record of the run, test accuracy included; the last
+    value of a notebook's cell shows the report.
 
   Raises:
     UserError: what is wrong, in one line.
@@ -77,7 +81,7 @@ def distill(
       seed=seed,
     )
   recipe.update(chosen, {'dataset': dataset.name})
-  folder = Workdir(workdir) if workdir is not None else None
+  folder = _folder(workdir, resume)
   return pipeline.run(
     chosen,
     dataset=dataset,
@@ -92,6 +96,14 @@ def _command(method: str, ipc: int, seed: int, found: Mapping[str, str]) -> str:
   text = f'dd_jax.distill(..., method={method!r}, ipc={ipc}, seed={seed})'
   told = ', '.join(f'{k}={v}' for k, v in found.items())
   return f'{text}  # in config: {told}' if found else text
+
+
+def _folder(path: str | Path | None, resume: bool) -> Workdir | None:
+  if path is not None:
+    return Workdir(path, resume=resume)
+  if resume:
+    raise UserError('resume=True: needs workdir, the folder of the run')
+  return None
 
 
 def load(path: str | Path) -> Artifact:

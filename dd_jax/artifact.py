@@ -37,6 +37,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from dd_jax import report
 from dd_jax.data import packing, targets
 from dd_jax.data.preprocess import Preprocessing
 from dd_jax.data.shown import Shown, shown
@@ -48,6 +49,7 @@ FORMAT = 'dd_jax/1'
 _PREFIX = 'preprocess_'
 _FACTOR = 'factor/'
 _DERIVED = ('loss', 'pixels')  # by `save`, from the arrays
+_FRAME = 560  # pixels of a notebook that a set takes
 _CLOSE = 1e-3  # of decoded images, by another machine: of their largest value
 
 
@@ -113,6 +115,19 @@ class Artifact(NamedTuple):
       UserError: an unknown use, or labels that cannot be had so.
     """
     return targets.targets(self.data.label, self.label_encoding, use)
+
+  def __repr__(self) -> str:
+    """Shapes alone, for a prompt."""
+    image, label = np.shape(self.data.image), np.shape(self.data.label)
+    return f'Artifact(image={list(image)}, label={list(label)})'
+
+  def _repr_html_(self) -> str:
+    """Images and labels, as a notebook shows them: framed, it scrolls."""
+    told = {**self.metadata, 'pixels': self.pixels._asdict()}
+    images = report.Images(self.image_uint8, self.start_image, self.class_names)
+    label = np.asarray(self.data.label)
+    page = report.render_set(report.Report(told, images, label, (), ()))
+    return report.framed(page, 'A distilled set', _FRAME)
 
 
 def save(path: str | pathlib.Path, artifact: Artifact) -> None:

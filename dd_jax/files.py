@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -56,6 +57,13 @@ def write_atomically(path: str | pathlib.Path, content: bytes) -> None:
       with contextlib.suppress(FileNotFoundError):
         os.unlink(name)
       raise
+
+
+def partial(path: pathlib.Path) -> list[pathlib.Path]:
+  """Files that `write_atomically` was making for `path` when it was killed."""
+  hidden = re.compile(rf'\.{re.escape(path.name)}\.\w{{8}}')
+  beside = path.parent.iterdir()
+  return [p for p in beside if hidden.fullmatch(p.name) and p.is_file()]
 
 
 def kind(path: str | os.PathLike[str]) -> str:

@@ -1,8 +1,10 @@
 """The library as the README and the first page of the site show it."""
 
+import functools
 import json
 import pathlib
 import re
+import signal
 import sys
 
 import jax
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import dd_jax
+from dd_jax import program
 from dd_jax.run import pipeline
 from dd_jax.types import UserError
 
@@ -57,6 +60,30 @@ def test_nothing_is_written_without_a_workdir(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   distill(*arrays())
   assert {p.name for p in tmp_path.iterdir()} <= {'cache'}
+
+
+def test_the_rows_of_a_run_without_a_folder_are_kept(tmp_path):
+  alone = distill(*arrays())
+  written = distill(*arrays(), workdir=tmp_path / 'w')
+  losses = lambda rows: [(row['step'], row['loss']) for row in rows]
+  assert losses(alone.metrics) == losses(written.metrics)
+  assert [step for step, _ in losses(alone.metrics)] == [1, 2, 3]
+  assert alone.validation == written.validation != []
+
+
+def test_the_same_call_starts_continues_and_reads_a_run(tmp_path):
+  again = functools.partial(
+    distill, *arrays(), workdir=tmp_path / 'w', resume=True
+  )
+  first, second = again(), again()
+  assert second.result == first.result and second.metrics == first.metrics
+  np.testing.assert_array_equal(
+    second.artifact.data.image, first.artifact.data.image
+  )
+  with pytest.raises(UserError, match='holds another run'):
+    again(seed=1)
+  with pytest.raises(UserError, match='resume=True: needs workdir'):
+    distill(*arrays(), resume=True)
 
 
 def test_test_arrays_and_datasets():
@@ -139,3 +166,27 @@ def test_public_names():
     assert getattr(dd_jax, name) is not None
   assert dd_jax.__version__ == dd_jax.version.VERSION
   assert 'tensorflow' not in sys.modules and 'torch' not in sys.modules
+
+
+@pytest.mark.parametrize(
+  ('argv', 'started', 'quiet'),
+  [
+    (['/usr/bin/dd-jax', 'distill'], ['python', '/usr/bin/dd-jax'], True),
+    (['-m', 'distill'], ['python', '-m', 'dd_jax', 'distill'], True),
+    (['-m'], ['python', '-m', 'mine'], False),
+    (['mine.py', 'dd-jax'], ['python', 'mine.py', 'dd-jax'], False),
+    ([], ['python'], False),
+  ],
+)
+def test_ctrl_c_while_starting_is_quiet_in_the_program_alone(
+  argv, started, quiet, monkeypatch
+):
+  monkeypatch.setattr(sys, 'argv', argv)
+  monkeypatch.setattr(sys, 'orig_argv', started)
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  try:
+    program.quiet_while_starting()
+    now = signal.getsignal(signal.SIGINT)
+    assert now is (signal.SIG_DFL if quiet else signal.default_int_handler)
+  finally:
+    signal.signal(signal.SIGINT, before)

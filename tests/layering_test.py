@@ -13,6 +13,7 @@ PACKAGE = ROOT / 'dd_jax'
 
 # Lowest first. A module imports from its own floor and from those below.
 FLOORS = (
+  'program',
   'version',
   'types',
   'platform',
@@ -32,12 +33,13 @@ FLOORS = (
   'parameterization',
   'distiller',
   'methods',
+  'report',
   'artifact',
   'concatenation',
   'released',
   'evaluation',
-  'report',
   # Clocks, files, signals, flags: no pure module imports these.
+  'run.rows',
   'run.workdir',
   'run.answer',
   'run.interrupt',
@@ -59,6 +61,7 @@ FLOORS = (
   'run.recipe',
   'run.loading',
   'run.resolved',
+  'run.whole',
   'run.limits',
   'run.memory',
   'run.lengthen',
@@ -74,6 +77,7 @@ FLOORS = (
   'run.stopwatch',
   'run.inputs',
   'run.packaged',
+  'run.outcome',
   'run.pipeline',
   'recipes',
   'run.unknown',

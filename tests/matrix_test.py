@@ -82,7 +82,12 @@ def small(method, parameterization):
     'parameterization': part,
     'network': {k: v for k, v in network.items() if k in config['network']},
     'experts': {'count': 2, 'epochs': 3, 'step_size': 0.1, 'batch_size': 12},
-    'evaluation': {'protocol': 'krr-ntk', 'others': (), 'baselines': ()},
+    'evaluation': {
+      'protocol': 'krr-ntk',
+      'others': (),
+      'baselines': (),
+      'whole': 'no',
+    },
   }
   # A convolutional kernel takes a minute to compile, and is not at stake.
   if config['kernel']['name'] == 'conv':

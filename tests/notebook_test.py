@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import jax
 import pytest
 
 FOLDER = pathlib.Path(__file__).parents[1] / 'experiments/colab'
@@ -39,6 +40,10 @@ def test_it_runs_at_a_tiny_size(tmp_path, monkeypatch):
   client.execute()
   outputs = [o for c in notebook.cells for o in c.get('outputs', ())]
   assert sum('image/png' in o.get('data', {}) for o in outputs) == 3
+  shown = [o['data']['text/html'] for o in outputs if 'text/html' in str(o)]
+  assert len(shown) == 2 and all('srcdoc=' in page for page in shown)
   printed = ''.join(o.get('text', '') for o in outputs)
   assert '% under krr-ntk' in printed and 'distilled images: ' in printed
+  assert f'cpu 0: {jax.devices("cpu")[0].device_kind}' in printed
   assert (tmp_path / 'distilled.npz').exists()
+  assert (tmp_path / 'runs/quickstart/kip_1_5/report.html').exists()

@@ -137,3 +137,21 @@ def test_in_float64(name, monkeypatch):
   # Learners as a user has them: their parameters stay float32.
   monkeypatch.setattr(contract_test, 'in_double', lambda network: network)
   programs.in_float64(make(name), source())
+
+
+# What decodes, solves or draws in a precision of its own, and a pool of each
+# kind; the others are slow.
+SINGLE = ['kip free', 'label_solve', 'closed_form', 'herding', 'rcig']
+SINGLE += ['match cafe', 'kip start-noise', 'kip start-class_means']
+
+
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(name, marks=() if name in SINGLE else pytest.mark.slow)
+    for name in dict.fromkeys([*SINGLE, *FAMILIES, *DOUBLE])
+  ],
+)
+def test_in_float32(name, monkeypatch):
+  monkeypatch.setattr(contract_test, 'in_double', lambda network: network)
+  programs.in_float32(make(name), source())

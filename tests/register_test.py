@@ -32,6 +32,7 @@ FAST = {
     'protocol': 'krr-ntk',
     'others': (),
     'baselines': (),
+    'whole': 'no',
     'learners': 1,
   },
 }

@@ -182,6 +182,11 @@ def in_single(state, metrics):
   return jax.tree.map(to, state), metrics
 
 
+def in_double(state, metrics):
+  to = lambda a: a.astype(jnp.float64) if a.dtype == jnp.float32 else a
+  return jax.tree.map(to, state), metrics
+
+
 def for_cpu(state, metrics):
   values = jnp.linalg.eigvals(jnp.eye(2) * metrics['loss'])
   return state, {**metrics, 'value': jnp.real(values[0])}
@@ -246,6 +251,7 @@ BROKEN = {
   'python step': ('inside_scan', stepping, 'ConcretizationTypeError'),
   'stopped': ('under_grad', in_update(lost), 'where the difference is'),
   'float32': ('in_float64', in_update(in_single), 'float64[6, 8, 8, 1] became'),
+  'float64': ('in_float32', in_update(in_double), 'float32[6, 8, 8, 1] became'),
 }  # fmt: skip
 """The law, how it is broken, and what is said."""
 

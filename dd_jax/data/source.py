@@ -117,8 +117,13 @@ class ResidentSource:
     image = self.image[indices]
     if self.preprocessing is not None:
       image = self.preprocessing.apply(image)
-    label = jax.nn.one_hot(self.label[indices], self.num_classes)
-    return LabeledData(image, label)
+    return _labeled(image, self.label[indices], self.num_classes)
+
+
+def _labeled(image: jax.Array, label: Any, num_classes: int) -> LabeledData:
+  """With one-hot labels, in the images' own precision."""
+  one_hot = jax.nn.one_hot(label, num_classes, dtype=image.dtype)
+  return LabeledData(image, one_hot)
 
 
 class Pending(NamedTuple):
@@ -212,8 +217,7 @@ class HostSource:
     image = jnp.asarray(self.image[indices])
     if self.preprocessing is not None:
       image = self.preprocessing.apply(image)
-    label = jax.nn.one_hot(self.label[indices], self.num_classes)
-    return LabeledData(image, label)
+    return _labeled(image, self.label[indices], self.num_classes)
 
   def plan(self) -> Plan:
     """The same examples, as indices to be fetched later."""

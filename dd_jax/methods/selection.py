@@ -59,9 +59,10 @@ def selection(
     return state, {'loss': jnp.zeros(())}
 
   def distilled(state: State) -> DistilledData:
-    classes = state.constants['class'].shape[0] // ipc
-    one_hot = jax.nn.one_hot(state.constants['class'], classes)
-    return DistilledData(state.constants['image'], encoding.encode(one_hot))
+    image, index = state.constants['image'], state.constants['class']
+    classes = index.shape[0] // ipc
+    one_hot = jax.nn.one_hot(index, classes, dtype=image.dtype)
+    return DistilledData(image, encoding.encode(one_hot))
 
   return Distiller(
     init, sampling.each_step(sampling.uniform, 1), update, distilled

@@ -54,8 +54,8 @@ def less_than_one_shot(
         f'images={images}: allowed are 1 to {source.num_classes}, the number '
         'of classes; for more, choose pixels'
       )
-    one_hot = jnp.eye(images, source.num_classes)
     image = start(key, source, 1)[:images]
+    one_hot = jnp.eye(images, source.num_classes, dtype=image.dtype)
     return {'image': image, 'label': target.first(one_hot)}, {}
 
   def decode(params: PyTree, constants: PyTree) -> LabeledData:

@@ -57,7 +57,7 @@ def pixels(
     constants: dict[str, PyTree] = {}
     (params if learn_images else constants)['image'] = image
     if target.learned:
-      one_hot = jax.nn.one_hot(index, source.num_classes)
+      one_hot = jax.nn.one_hot(index, source.num_classes, dtype=image.dtype)
       params['label'] = target.first(one_hot)
     else:
       constants[DERIVED] = {'class': index}  # class-major: nobody needs it
@@ -69,7 +69,8 @@ def pixels(
       return LabeledData(image, target.decode(params['label']))
     # One image per class at least, so the last class is the largest number.
     index = constants[DERIVED]['class']
-    one_hot = jax.nn.one_hot(index, index.shape[0] // ipc)
+    classes = index.shape[0] // ipc
+    one_hot = jax.nn.one_hot(index, classes, dtype=image.dtype)
     return LabeledData(image, target.encode(one_hot))
 
   def project(params: PyTree) -> PyTree:

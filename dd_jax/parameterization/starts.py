@@ -72,14 +72,16 @@ def _with_noise(key: Key, image: jax.Array, where: np.ndarray) -> jax.Array:
   """`image [n, h, w, c]` plus a tenth of normal noise `where [n]` is true."""
   if not where.any():
     return image
-  noise = 0.1 * jax.random.normal(jax.random.fold_in(key, 1), image.shape)
+  key = jax.random.fold_in(key, 1)
+  noise = 0.1 * jax.random.normal(key, image.shape, image.dtype)
   return image + where.reshape(-1, 1, 1, 1) * noise
 
 
 def noise(key: Key, source: Source, ipc: int) -> jax.Array:
   """Standard normal pixels."""
   shape = (source.num_classes * ipc, *source.image_shape)
-  return jax.random.normal(key, shape)
+  real = take_images(source, np.zeros(1, np.int32))
+  return jax.random.normal(key, shape, real.dtype)
 
 
 def unit_noise(key: Key, source: Source, ipc: int) -> jax.Array:
@@ -100,7 +102,7 @@ def class_means(key: Key, source: Source, ipc: int) -> jax.Array:
     for members in class_members(source)
   ]
   image = jnp.repeat(jnp.stack(means), ipc, 0)
-  return image + 0.1 * jax.random.normal(key, image.shape)
+  return image + 0.1 * jax.random.normal(key, image.shape, image.dtype)
 
 
 def kmeans(key: Key, source: Source, ipc: int) -> jax.Array:

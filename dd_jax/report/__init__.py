@@ -8,17 +8,20 @@ import numpy as np
 
 from dd_jax.files import write_atomically
 from dd_jax.report import curves, labels, page, pictures
+from dd_jax.report.document import framed
 from dd_jax.report.gallery import Images
 from dd_jax.report.labels import matrix as label_matrix
-from dd_jax.report.page import Report, render
+from dd_jax.report.page import Report, render, render_set
 from dd_jax.report.pictures import grid, side_by_side, write_png
 
 __all__ = [
   'Images',
   'Report',
+  'framed',
   'grid',
   'label_matrix',
   'render',
+  'render_set',
   'side_by_side',
   'write_png',
   'write_report',

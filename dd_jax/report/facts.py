@@ -31,6 +31,11 @@ def provenance(result: Mapping[str, Any]) -> Mapping[str, Any]:
   return {}
 
 
+def per_class(result: Mapping[str, Any]) -> object:
+  """Images per class, as results and as artefacts call them; or None."""
+  return result.get('images_per_class', result.get('ipc'))
+
+
 def train_count(result: Mapping[str, Any]) -> int | None:
   """Real training images, or None."""
   counts = provenance(result).get('counts')
@@ -68,6 +73,18 @@ def comparable(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
   }
 
 
+def whole(result: Mapping[str, Any]) -> Mapping[str, Any]:
+  """The score of a learner of the whole training set, or nothing."""
+  return mapping(result.get('whole'))
+
+
+def whole_name(result: Mapping[str, Any]) -> str:
+  """What that learner is called: of a trained one, for how long too."""
+  epochs = formats.number(whole(result).get('epochs'))
+  rest = '' if epochs is None else f', {epochs:.3g} epochs'
+  return f'Whole training set{rest}'
+
+
 def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   """How far the set is ahead of a baseline, in words; or None."""
   own = scores.read('', result.get('test_accuracy'))
@@ -84,7 +101,7 @@ def interval(result: Mapping[str, Any]) -> tuple[str, str] | None:
   if len(ends) != 2 or count is None:
     return None
   name = f'95 % interval, {count} images'
-  return name, f'{ends[0]:.1f} to {ends[1]:.1f} %'
+  return name, f'{ends[0]:.1f} to {ends[1]:.1f}\N{NO-BREAK SPACE}%'
 
 
 def class_sizes(result: Mapping[str, Any]) -> list[int]:

@@ -16,11 +16,8 @@ from dd_jax.report import (
   labels,
   scores,
 )
+from dd_jax.report.document import document
 from dd_jax.report.markup import Markup, definitions, element, join
-from dd_jax.report.style import SHEET
-
-# No scripts, and no images but those inside: whatever a class is called.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 class Report(NamedTuple):
@@ -43,9 +40,13 @@ class Report(NamedTuple):
   validation: Sequence[Mapping[str, Any]]
 
 
-def render(report: Report) -> str:
-  """Returns the page as HTML."""
-  title = facts.title(report.result)
+def render(report: Report, *, alone: bool = False) -> str:
+  """Returns the page as HTML.
+
+  Args:
+    report: what it shows.
+    alone: whether the run's other files do not lie beside it.
+  """
   body = element(
     'main',
     {},
@@ -54,35 +55,32 @@ def render(report: Report) -> str:
     _notes(report.result),
     _scores(report.result),
     _by_class(report),
-    _section(
-      'Distilled images',
-      f'{facts.pixels(report.result)} {gallery.lead(report.images)}'.strip(),
-      gallery.figure(report.images),
-    ),
+    _images(report),
     _labels(report),
     _section('Learning curves', _told(report), charts(report)),
     _cost(report),
     _data(report),
     _reproduce(report.result),
   )
+  return document(facts.title(report.result), body, _foot(alone))
+
+
+def render_set(report: Report) -> str:
+  """Returns a page of a set alone, its images and labels, as HTML.
+
+  Args:
+    report: its `result` holds an artefact's metadata, and `pixels`.
+  """
+  known = 'method' in report.result
+  title = facts.title(report.result) if known else 'A distilled set'
   head = element(
-    'head',
+    'header',
     {},
-    element('meta', {'charset': 'utf-8'}),
-    element(
-      'meta', {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
-    ),
-    element(
-      'meta',
-      {'name': 'viewport', 'content': 'width=device-width, initial-scale=1'},
-    ),
-    element('title', {}, title),
-    element('style', {}, Markup(SHEET)),
+    element('h1', {}, title),
+    element('p', {'class': 'subtitle'}, _subtitle(report)),
   )
-  page = element(
-    'html', {'lang': 'en'}, head, element('body', {}, body, _foot())
-  )
-  return f'<!doctype html>\n{page}\n'
+  body = element('main', {}, head, _images(report), _labels(report))
+  return document(title, body)
 
 
 def charts(report: Report) -> Markup:
@@ -123,7 +121,7 @@ def _header(report: Report) -> Markup:
 
 
 def _subtitle(report: Report) -> str:
-  n, each = len(report.images.image), report.result.get('images_per_class')
+  n, each = len(report.images.image), facts.per_class(report.result)
   train = facts.train_count(report.result)
   place = f' in place of {train:,}' if train else ''
   per_class = f', {each} per class' if each is not None else ''
@@ -161,6 +159,7 @@ def _facts(report: Report) -> Markup:
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
+      (facts.whole_name(result), _of_all(result)),
       facts.interval(result) or ('', None),
       ('Stored', formats.size(result.get('stored_bytes'))),
       (
@@ -173,6 +172,11 @@ def _facts(report: Report) -> Markup:
       ('Distilled in', formats.duration(seconds.get('distil'))),
     ]
   )
+
+
+def _of_all(result: Mapping[str, Any]) -> str | None:
+  score = scores.read('', facts.whole(result))
+  return score and f'{score.mean:.1f}\N{NO-BREAK SPACE}%'
 
 
 def _compression(report: Report) -> str | None:
@@ -209,11 +213,21 @@ def _scores(result: Mapping[str, Any]) -> Markup:
     scores.read(formats.title(key), entry)
     for key, entry in facts.comparable(result).items()
   ]
+  found.append(scores.read(facts.whole_name(result), facts.whole(result)))
   rows = [score for score in found if score is not None]
   if not facts.unequal(facts.class_sizes(result)):
     rows = [score._replace(balanced=None) for score in rows]
   shown = scores.comparison(rows, protocol) if rows else Markup('')
-  return _section('Scores', facts.selection(result), shown, _others(result))
+  left_out = _left_out(result)
+  lead = facts.selection(result)
+  return _section('Scores', lead, shown, left_out, _others(result))
+
+
+def _left_out(result: Mapping[str, Any]) -> Markup:
+  """Why the whole training set has no row."""
+  reason = facts.whole(result).get('left_out')
+  said = f'The whole training set is not scored: {reason}.'
+  return element('p', {'class': 'caption'}, said) if reason else Markup('')
 
 
 def _by_class(report: Report) -> Markup:
@@ -228,6 +242,12 @@ def _others(result: Mapping[str, Any]) -> Markup:
     if score is not None:
       rows.append((str(facts.mapping(entry).get('protocol', key)), score))
   return scores.others(rows) if rows else Markup('')
+
+
+def _images(report: Report) -> Markup:
+  lead = f'{facts.pixels(report.result)} {gallery.lead(report.images)}'
+  shown = gallery.figure(report.images)
+  return _section('Distilled images', lead.strip(), shown)
 
 
 def _labels(report: Report) -> Markup:
@@ -352,9 +372,10 @@ def _words(command: object) -> Markup:
   )
 
 
-def _foot() -> Markup:
-  said = (
+def _foot(alone: bool) -> Markup:
+  beside = (
     'Beside this page: distilled.npz (the set itself), distilled.png, '
-    'labels.png, curves.svg, result.json, metrics.jsonl.'
+    'labels.png, curves.svg, result.json, metrics.jsonl. '
   )
-  return element('footer', {}, element('p', {}, said, ' Made by dd_jax.'))
+  said = element('p', {}, '' if alone else beside, 'Made by dd_jax.')
+  return element('footer', {}, said)

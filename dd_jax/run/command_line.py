@@ -217,6 +217,8 @@ def table(found: Mapping[str, Any]) -> str:
   if 'test_set' in found:  # not of a run of an earlier version
     lines += _sureness(own, found['test_set'])
   lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
+  if 'whole' in found:
+    lines.append(f'  {_whole(found["whole"])}')
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
   return '\n'.join(lines)
@@ -235,6 +237,14 @@ def _sureness(own: Mapping[str, Any], test: Mapping[str, Any]) -> list[str]:
       f'commonest class: {test["commonest"]:.1f} % unbalanced)'
     )
   return lines
+
+
+def _whole(found: Mapping[str, Any]) -> str:
+  """A learner of all the training images, or why there is none."""
+  name = 'whole training set'
+  if 'mean' not in found:
+    return f'{name}: not scored ({found["left_out"]})'
+  return f'{name} ({found["runs"]}): {percent(found)}'
 
 
 def _once(baselines: Mapping[str, Any]) -> dict[str, str]:

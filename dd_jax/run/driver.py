@@ -22,8 +22,10 @@ from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
 from dd_jax.run.loop import lowered
 from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
+from dd_jax.run.rows import add, of_metrics, validated
 from dd_jax.run.stages import told
 from dd_jax.run.watch import Watch, ridge
+from dd_jax.run.workdir import METRICS, VALIDATION
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, PyTree, UserError
 
@@ -152,6 +154,7 @@ class _Run:
     self._notes: dict[str, str] = {}
     self._warnings: dict[str, str] = {}
     self._watch = Watch()
+    self._sums = dict.fromkeys((METRICS, VALIDATION), 0)
 
   def start(self, seed: int, source: Any) -> None:
     """Makes the state, or restores it, and compiles the loop."""
@@ -219,6 +222,7 @@ class _Run:
       dict(self._seconds),
       tuple(self._notes.values()),
       tuple(self._warnings.values()),
+      dict(self._sums),
     )
 
   def save(self) -> None:
@@ -230,6 +234,7 @@ class _Run:
         'seconds': self._seconds,
         'notes': self._notes,
         'warnings': self._warnings,
+        'rows': self._sums,
       }
       self._checkpointer.save(self.step, self._saved, note)
 
@@ -261,6 +266,7 @@ class _Run:
     self._seconds |= restored.note['seconds']
     self._notes |= restored.note['notes']
     self._warnings |= restored.note.get('warnings', {})
+    self._sums = restored.note.get('rows', {})
     return restored.tree, restored.messages
 
   def _compile(self) -> None:
@@ -316,6 +322,7 @@ class _Run:
       steps = np.arange(self.step + 1, self.step + good + 1)
       for writer in self._writers:
         writer.scalars(steps, rows)
+      add(self._sums, METRICS, of_metrics(steps, rows))
       self._metrics = {k: float(v[-1]) for k, v in rows.items()}
       self._look(steps, rows)
     if bad.size:
@@ -369,6 +376,7 @@ class _Run:
     self._validation_seconds = self._seconds['validate'] - before
     for writer in self._writers:
       writer.validation(self.step, float(score))
+    add(self._sums, VALIDATION, [validated(self.step, float(score))])
     saved = self._saved._replace(validated=jnp.int32(self.step))
     if saved.best is None or score > float(saved.best.score):
       best = _Best(data, jnp.float32(score), jnp.int32(self.step))

@@ -1,10 +1,21 @@
-"""A distilled set as image files, for tools that read nothing else."""
+"""A distilled set as image files, which any tool reads, and back."""
 
+import os
 import pathlib
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from dd_jax.artifact import Artifact
+from dd_jax.data import folder as folders
+from dd_jax.data.labels import label_encoding
 from dd_jax.report.pictures import write_png
-from dd_jax.types import UserError
+from dd_jax.types import DistilledData, UserError
+
+# Of the metadata, what is true of any set for the same learners.
+_KEPT = ('class_names', 'label_encoding', 'preprocessing', 'dataset')
+_KEPT += ('config', 'ipc', 'seed')
 
 
 def write_folder(
@@ -40,6 +51,46 @@ def write_folder(
     grey = image.shape[-1] == 1
     write_png(path, image[..., 0] if grey else image)
   return paths
+
+
+def read_folder(folder: str | os.PathLike[str], like: Artifact) -> Artifact:
+  """A set of the images in `FOLDER/CLASS/`, as `write_folder` writes them.
+
+  It is class-major, in the order of the files, and each image belongs to its
+  class alone.
+
+  Args:
+    folder: with a folder for each class of `like`.
+    like: whose classes, preprocessing and scoring it gets.
+
+  Raises:
+    UserError: the classes or the size of the images are others.
+  """
+  found = folders.read(os.fspath(folder))
+  names, shape = like.class_names, like.data.image.shape[1:]
+  if set(found.class_names) != set(names):
+    raise UserError(
+      f'{folder}: its classes are {", ".join(found.class_names)}; must be '
+      f'{", ".join(names)}'
+    )
+  if found.train.image.shape[1:] != shape:
+    raise UserError(
+      f'{folder}: its images are {_size(found.train.image.shape[1:])}; must be '
+      f'{_size(shape)}'
+    )
+  number = np.array([names.index(name) for name in found.class_names])
+  label = number[found.train.label]
+  order = np.argsort(label, kind='stable')
+  image = like.preprocessing.apply(jnp.asarray(found.train.image[order]))
+  code = label_encoding(like.label_encoding)
+  one_hot = jax.nn.one_hot(label[order], len(names))
+  data = DistilledData(np.asarray(image), np.asarray(code.encode(one_hot)))
+  kept = {k: v for k, v in like.metadata.items() if k in _KEPT}
+  return Artifact(data, like.preprocessing, None, {'method': 'folder', **kept})
+
+
+def _size(shape: tuple[int, ...]) -> str:
+  return ' x '.join(map(str, shape))
 
 
 def _check(folder: pathlib.Path, names: tuple[str, ...]) -> None:

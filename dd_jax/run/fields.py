@@ -86,6 +86,9 @@ FIELDS = {
   'evaluation.features': 'what herding and k-means measure distances in: '
   '`pixels`, or `network` (one trained on the real data)',
   'evaluation.baselines': '{SELECTIONS}',
+  'evaluation.whole': 'scores a learner of all training images too: `auto`, '
+  'where that costs no more than the score of the set; `yes`; `no`. See '
+  '[](protocols.md#the-whole-training-set)',
   'evaluation.validation_learners': 'learners of one validation',
   'evaluation.validation_steps': 'steps of a learner in validation; 0: as in '
   'the test',

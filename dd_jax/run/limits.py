@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from dd_jax.checks import check_name
-from dd_jax.run import recipe
+from dd_jax.run import recipe, whole
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
 
@@ -54,6 +54,7 @@ def check(config: Config) -> None:
   features = ('pixels', 'network')
   check_name('evaluation.features', section['features'], features)
   check_name('evaluation.mirror', section['mirror'], ('', *_MIRROR))
+  check_name('evaluation.whole', section['whole'], whole.CHOICES)
   for name in section['baselines']:
     check_name('evaluation.baselines', name, recipe.SELECTIONS)
   for name in (section['protocol'], *section['others']):

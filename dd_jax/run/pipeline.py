@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -35,6 +35,7 @@ from dd_jax.run.inputs import (
 )
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.lengthen import as_long_as, check_schedules, lengthens
+from dd_jax.run.outcome import Outcome, Rows
 from dd_jax.run.packaged import packaged
 from dd_jax.run.plan import Plan
 from dd_jax.run.recipe import Config
@@ -44,21 +45,17 @@ from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.stages import tell
 from dd_jax.run.stopwatch import Stopwatch, all_seconds
-from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, PLAN, RESULT, Workdir
-from dd_jax.run.writers import Writer
+from dd_jax.run.workdir import (
+  ARTIFACT,
+  CHECKPOINTS,
+  METRICS,
+  PLAN,
+  RESULT,
+  VALIDATION,
+  Workdir,
+)
+from dd_jax.run.writers import MemoryWriter, Writer
 from dd_jax.types import DistilledData, UserError
-
-
-class Outcome(NamedTuple):
-  """What a run made.
-
-  Attributes:
-    artifact: the distilled set.
-    result: what `result.json` holds.
-  """
-
-  artifact: Artifact
-  result: dict[str, Any]
 
 
 def run(
@@ -92,7 +89,8 @@ def run(
   """
   limits.check(config)
   kept = functools.partial(_kept, workdir)
-  with memory.told(config, kept):
+  folder = contextlib.closing(workdir) if workdir else contextlib.nullcontext()
+  with folder, memory.told(config, kept):
     given = Given(config, workdir, writers, command, mesh, estimate)
     return _run(given, dataset)
 
@@ -129,7 +127,9 @@ def estimate(
 
 
 def _run(given: Given, dataset: Dataset | None) -> Outcome:
-  clock = Stopwatch()
+  clock, kept = Stopwatch(), MemoryWriter()
+  if given.workdir is None:
+    given = given._replace(writers=[*given.writers, kept])
   loaded, cache = loaded_of(given, dataset), Cache()
   given, decided = decided_of(given, loaded, cache)
   finished = _finished(given.workdir, identity_of(given.config, loaded))
@@ -158,6 +158,9 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   made = packaged(given.config, prepared, result)
   if given.workdir:
     artifact.save(given.workdir.path / ARTIFACT, made)
+    changed = given.workdir.changed_rows(result.rows, result.step)
+    tell(given.writers, changed)
+    notes += changed
   clock.lap()
   found = _scored(scorer, made.data, result.step, given.writers)
   clock.lap('evaluate')
@@ -166,9 +169,10 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   if taught is not None:
     told['experts'] = taught
   told['seconds'] = all_seconds(clock.seconds, result.seconds)
+  outcome = Outcome(made, told, *_rows(given.workdir, kept))
   if given.workdir:
-    _write(given.workdir, made, told)
-  return Outcome(made, told)
+    _write(given.workdir, outcome)
+  return outcome
 
 
 def _planned(
@@ -263,7 +267,8 @@ def _finished(
   found = _result(workdir, identity) if workdir else None
   if workdir is None or found is None:
     return None
-  return Outcome(artifact.load(workdir.path / ARTIFACT), found)
+  held = artifact.load(workdir.path / ARTIFACT)
+  return Outcome(held, found, *_rows(workdir, MemoryWriter()))
 
 
 def _result(
@@ -333,16 +338,24 @@ def num_steps(config: Config, prepared: Prepared) -> int:
   return -(-len(prepared.train) // config['method']['batch_size'])
 
 
-def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:
+def _rows(workdir: Workdir | None, kept: MemoryWriter) -> tuple[Rows, Rows]:
+  """Metrics and validations: those of the run's folder, where it has one."""
+  if workdir is None:
+    return kept.metrics, kept.validated
+  return workdir.rows(METRICS), workdir.rows(VALIDATION)
+
+
+def _write(workdir: Workdir, outcome: Outcome) -> None:
   """The report first: `result.json` says that the run is finished."""
+  made = outcome.artifact
   report.write_report(
     workdir.path,
-    record,
+    outcome.result,
     made.image_uint8,
     made.start_image,
     np.asarray(made.data.label),
     made.class_names,
-    workdir.rows('metrics.jsonl'),
-    workdir.rows('validation.jsonl'),
+    outcome.metrics,
+    outcome.validation,
   )
-  workdir.write_json(RESULT, record)
+  workdir.write_json(RESULT, outcome.result)

@@ -93,6 +93,7 @@ COMMON: Config = {
     'mirror': '',
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
+    'whole': 'auto',
     'validation_learners': 1,
     'validation_steps': 0,
     'validation_examples': 0,

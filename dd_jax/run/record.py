@@ -15,7 +15,7 @@ from dd_jax.run import loading
 from dd_jax.run.machine import machine, peak_memory_bytes, versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
-from dd_jax.run.scoring import Scorer
+from dd_jax.run.scoring import Scorer, Whole
 from dd_jax.types import DistilledData
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
@@ -26,13 +26,14 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   """Test scores of a set and of the baselines beside it, as plain values.
 
   Returns:
-    `protocol`, `test_accuracy`, `baselines`, `other_scores`, `test_set` and
-    `warnings`, as in `result.json`.
+    `protocol`, `test_accuracy`, `baselines`, `other_scores`, `whole`,
+    `test_set` and `warnings`, as in `result.json`.
   """
   key = jax.random.key(scorer.config['seed'])
   key = jax.random.fold_in(key, _SCORE_STREAM)
   scores = scorer.scores(key, data)
   baselines = scorer.baselines(key)
+  whole = scorer.whole_set(key, data)
   headline = scores.pop(scorer.config['evaluation']['protocol'])
   counts = np.asarray(scorer.prepared.test.class_count)
   examples = int(counts.sum())
@@ -44,12 +45,25 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
     'test_accuracy': plain_score(headline, examples),
     'baselines': plain(baselines.items()),
     'other_scores': plain(scores.items()),
+    **({} if whole is None else {'whole': _whole(scorer, whole, examples)}),
     'test_set': test_set(counts),
     'warnings': [
       *diagnoses.of_score(headline, random, names),
       *diagnoses.of_others({**baselines, **scores}),
     ],
   }
+
+
+def _whole(scorer: Scorer, found: Whole, examples: int) -> dict[str, Any]:
+  """A learner of the whole training set, or `left_out`: why there is none."""
+  size, plan = len(scorer.prepared.train), found.plan
+  if found.score is None:
+    return {'examples': size, 'left_out': plan.reason}
+  told = plain_score(found.score, examples)
+  if plan.epochs is not None:
+    told['runs'] += f', {plan.epochs:.3g} epochs'
+    told['epochs'] = round(plan.epochs, 4)
+  return {'examples': size, **told}
 
 
 def plain_score(found: Score, examples: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """How a run is chosen from, and how it ends: done, interrupted or diverged."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
@@ -40,6 +41,8 @@ class Result(NamedTuple):
       resumed runs.
     notes: one line each: what a reader of the result must know.
     warnings: one line each: signs that nothing was learned.
+    rows: checksums of the rows that were told, by the file that is for them;
+      without those that an earlier version's checkpoint does not know.
   """
 
   data: DistilledData
@@ -53,6 +56,7 @@ class Result(NamedTuple):
   seconds: dict[str, float]
   notes: tuple[str, ...]
   warnings: tuple[str, ...] = ()
+  rows: Mapping[str, int] = MappingProxyType({})
 
 
 class Interrupted(Exception):

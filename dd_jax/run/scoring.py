@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -17,7 +17,7 @@ from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
-from dd_jax.run import parts, recipe, registries
+from dd_jax.run import parts, recipe, registries, whole
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
 from dd_jax.types import DistilledData, Key
@@ -25,6 +25,20 @@ from dd_jax.types import DistilledData, Key
 _CACHE_VERSION = 1
 _SCORE_VERSION = 2  # of what is kept of a baseline's score
 _FEATURE_SEED = 0
+_WHOLE = 'whole'
+_OF_SELECTIONS = ('ipc', 'learners', 'features')  # nothing to the whole set
+
+
+class Whole(NamedTuple):
+  """What became of a learner of the whole training set.
+
+  Attributes:
+    plan: how long it was trained, or why there is none.
+    score: None where there is none.
+  """
+
+  plan: whole.Plan
+  score: Score | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -121,15 +135,56 @@ class Scorer:
     told = self._counted(names, len(self.protocols))
     return {name: self._baseline(name, key) for name in told}
 
+  def whole_set(self, key: Key, data: DistilledData) -> Whole | None:
+    """A learner of the whole training set, cached; None where none is asked.
+
+    Args:
+      key: of the learner.
+      data: the distilled set: how long it is learned from decides how long the
+        whole set may be.
+    """
+    if self.config['evaluation']['whole'] == 'no':
+      return None
+    plan = self._plan(len(data.image))
+    [score] = [
+      None if plan.reason else self._whole(plan, key)
+      for _ in self._counted((_WHOLE,), self._total - 1)
+    ]
+    return Whole(plan, score)
+
+  def _plan(self, images: int) -> whole.Plan:
+    section, kernel = self.config['evaluation'], self.config['kernel']['name']
+    asked = whole.Asked(section['whole'], kernel, section['learners'], images)
+    chosen = self.protocol(section['protocol'], 'one-hot', section['steps'])
+    return whole.plan(asked, chosen, self.prepared.train)
+
+  def _whole(self, plan: whole.Plan, key: Key) -> Score:
+    steps = plan.steps or self.config['evaluation']['steps']
+    identity = {**self._identity(_WHOLE, key), 'steps': steps}
+    identity = {k: v for k, v in identity.items() if k not in _OF_SELECTIONS}
+    return self._cached(
+      identity,
+      lambda: self._score_one_hot(
+        key, whole.data(self.prepared.train), 1, steps
+      ),
+    )
+
   @property
   def protocols(self) -> tuple[str, ...]:
     """The headline protocol and the others, each once."""
     section = self.config['evaluation']
     return tuple(dict.fromkeys((section['protocol'], *section['others'])))
 
+  @property
+  def _total(self) -> int:
+    """How many scores there are in all."""
+    section = self.config['evaluation']
+    baselines = len(section['baselines']) + (section['whole'] != 'no')
+    return len(self.protocols) + baselines
+
   def _counted(self, names: Sequence[str], before: int) -> Iterator[str]:
     """The names of scores, reported as they are begun and when all are done."""
-    total = len(self.protocols) + len(self.config['evaluation']['baselines'])
+    total = self._total
     for done, name in enumerate(names, before):
       self.report(done, total)
       yield name
@@ -193,26 +248,32 @@ class Scorer:
     return changes
 
   def _baseline(self, name: str, key: Key) -> Score:
-    if self._unknown(name):
-      return self._fresh_baseline(name, key)
-    identity = self._identity(name, key)
+    fresh = lambda: self._fresh_baseline(name, key)
+    return self._cached(self._identity(name, key), fresh, name)
+
+  def _cached(
+    self, identity: dict[str, Any], fresh: Callable[[], Score], *selection: str
+  ) -> Score:
+    """A score of real images as it was kept, or a fresh one, now kept."""
+    if self._unknown(*selection):
+      return fresh()
     held = _read_score(self.cache.get(identity))
     if held is not None:
       return held
-    score = self._fresh_baseline(name, key)
+    score = fresh()
     self.cache.put(identity, json.dumps(score._asdict()).encode())
     return score
 
-  def _unknown(self, name: str) -> bool:
-    """Whether what scores a baseline may change under the same name."""
+  def _unknown(self, *selection: str) -> bool:
+    """Whether what scores real images may change under the same name."""
     section = self.config['evaluation']
-    used = {
-      'selection': name,
-      'protocol': section['protocol'],
-      'kernel': self.config['kernel']['name'],
-      'network': section['network']['name'],
-    }
-    return bool(registries.added(used.items()))
+    used = [
+      *(('selection', name) for name in selection),
+      ('protocol', section['protocol']),
+      ('kernel', self.config['kernel']['name']),
+      ('network', section['network']['name']),
+    ]
+    return bool(registries.added(used))
 
   def _fresh_baseline(self, name: str, key: Key) -> Score:
     return self._random(key) if name == 'random' else self._selected(name, key)
@@ -229,10 +290,15 @@ class Scorer:
     return of_draws(scores)
 
   def _score_one_hot(
-    self, key: Key, data: DistilledData, learners: int | None
+    self,
+    key: Key,
+    data: DistilledData,
+    learners: int | None,
+    steps: int | None = None,
   ) -> Score:
     section = self.config['evaluation']
-    chosen = self.protocol(section['protocol'], 'one-hot', section['steps'])
+    steps = section['steps'] if steps is None else steps
+    chosen = self.protocol(section['protocol'], 'one-hot', steps)
     count = learners or section['learners']
     test = self.prepared.test
     found = evaluate(chosen, key, data, test, num_learners=count)

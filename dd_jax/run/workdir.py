@@ -1,12 +1,15 @@
 """The folder of one run: what is in it, and who may write there."""
 
+import fcntl
 import json
+import os
 import pathlib
 import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from dd_jax.files import full_disk, write_json
+from dd_jax.files import full_disk, partial, write_json
+from dd_jax.run import rows
 from dd_jax.types import UserError
 
 ARTIFACT = 'distilled.npz'
@@ -14,12 +17,14 @@ RESULT = 'result.json'
 CHECKPOINTS = 'checkpoints'
 RUN = 'run.json'
 PLAN = 'plan.json'
+METRICS = 'metrics.jsonl'
+VALIDATION = 'validation.jsonl'
 _OURS = (
   ARTIFACT,
   RESULT,
   CHECKPOINTS,
-  'metrics.jsonl',
-  'validation.jsonl',
+  METRICS,
+  VALIDATION,
   'distilled.png',
   'labels.png',
   'curves.svg',
@@ -67,6 +72,7 @@ class Workdir:
       )
     self.resumed = resume and filled
     self._discards = overwrite and filled
+    self._handle: int | None = None
 
   @property
   def has_checkpoint(self) -> bool:
@@ -131,11 +137,12 @@ class Workdir:
     run that is to be longer.
 
     Raises:
-      UserError: it cannot be written to.
+      UserError: it cannot be written to, or another run is writing to it.
     """
     try:
       with full_disk(self.path):
         self.path.mkdir(parents=True, exist_ok=True)
+      self._hold()
       if self._discards:
         self._clear()
       if self.held() != json.loads(json.dumps(identity)):
@@ -144,20 +151,66 @@ class Workdir:
     except OSError as error:
       raise _unusable(self.path, error) from error
 
+  def close(self) -> None:
+    """Lets go of the folder, for other runs to claim."""
+    handle, self._handle = self._handle, None
+    if handle is not None:
+      os.close(handle)
+
+  def _hold(self) -> None:
+    """Keeps other runs out, and clears what a killed one left half written.
+
+    The system lets go of the folder with the process, however that ends. Where
+    a file system has no locks, nothing is kept out and nothing cleared.
+    """
+    self.close()
+    handle = os.open(self.path, os.O_RDONLY)
+    try:
+      fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      os.close(handle)
+      raise UserError(
+        f'--workdir={self.path}: another run is writing there; wait for its '
+        'end, or choose another folder'
+      ) from None
+    except OSError:
+      os.close(handle)
+      return
+    self._handle = handle
+    for name in _OURS:
+      for path in partial(self.path / name):
+        path.unlink(missing_ok=True)
+
   def release(self) -> None:
     """Takes `claim` back where no step came of it: the folder is free again."""
-    if self.resumed or self.has_checkpoint or self.rows('metrics.jsonl'):
+    if self.resumed or self.has_checkpoint or self.rows(METRICS):
       return
     self._clear()
     if not any(self.path.iterdir()):
       self.path.rmdir()
 
   def rows(self, name: str) -> list[dict[str, Any]]:
-    """The objects of a `.jsonl` file; none where there is no such file."""
+    """The rows of a `.jsonl` file; none where there is no such file."""
     path = self.path / name
     if not path.exists():
       return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    found = rows.read(path.read_text(errors='replace'))
+    return [json.loads(line) for line in found.values()]
+
+  def changed_rows(self, written: Mapping[str, int], steps: int) -> list[str]:
+    """What became of rows that the run did not do, a line for each file.
+
+    Args:
+      written: checksums of the rows that it wrote, by file; see `rows`.
+      steps: outer steps of the run.
+    """
+    found = []
+    for name, each in ((METRICS, steps), (VALIDATION, 0)):
+      path = self.path / name
+      if path.exists():
+        text = path.read_text(errors='replace')
+        found.append(rows.changed(name, text, written.get(name), each))
+    return [text for text in found if text]
 
   def write_json(self, name: str, content: Any) -> None:
     """Writes a file of the run, atomically."""

@@ -1,8 +1,6 @@
 """Where a run reports to: progress on stderr, JSON lines, TensorBoard."""
 
 import importlib
-import json
-import math
 import os
 import pathlib
 import sys
@@ -13,6 +11,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from dd_jax.files import full_disk, write_atomically
+from dd_jax.run import rows
 from dd_jax.run.pace import Pace, clock
 from dd_jax.types import UserError
 
@@ -57,7 +56,7 @@ class JsonlWriter:
     """Not a row."""
 
   def begin(self, step: int) -> None:
-    """Drops the rows beyond `step`, and a torn last one."""
+    """Drops rows beyond `step`, torn ones, and those that stand twice."""
     self._metrics.open(step)
     self._validation.open(step)
 
@@ -65,17 +64,11 @@ class JsonlWriter:
     self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
   ) -> None:
     """See `Writer`; on disk when it returns."""
-    columns = [np.asarray(v).tolist() for v in metrics.values()]
-    self._metrics.append(
-      [
-        {'step': step, **dict(zip(metrics, row, strict=True))}
-        for step, *row in zip(steps.tolist(), *columns, strict=True)
-      ]
-    )
+    self._metrics.append(rows.of_metrics(steps, metrics))
 
   def validation(self, step: int, score: float) -> None:
     """See `Writer`."""
-    self._validation.append([{'step': step, 'accuracy': 100 * score}])
+    self._validation.append([rows.validated(step, score)])
 
   def message(self, text: str) -> None:
     """Not a row."""
@@ -97,22 +90,22 @@ class _Lines:
   def open(self, step: int) -> None:
     self.close()
     kept = self._rows_up_to(step)
-    write_atomically(self._path, ''.join(kept).encode())
+    write_atomically(self._path, ''.join(kept.values()).encode())
     with full_disk(self._path):
       self._file = self._path.open('a')
-    self._last = json.loads(kept[-1])['step'] if kept else 0
+    self._last = max(kept, default=0)
 
-  def append(self, rows: list[dict[str, Any]]) -> None:
+  def append(self, found: list[rows.Row]) -> None:
     assert self._file is not None, 'append before open'
     # A run that stopped while it validated does that again when it resumes.
-    rows = [r for r in rows if r['step'] > self._last]
-    if not rows:
+    fresh = [row for row in found if row['step'] > self._last]
+    if not fresh:
       return
     with full_disk(self._path):
-      self._file.write(''.join(_line(r) for r in rows))
+      self._file.write(''.join(map(rows.line, fresh)))
       self._file.flush()
       os.fsync(self._file.fileno())  # no checkpoint may outlive its rows
-    self._last = rows[-1]['step']
+    self._last = fresh[-1]['step']
 
   def close(self) -> None:
     file, self._file = self._file, None
@@ -120,42 +113,64 @@ class _Lines:
       with full_disk(self._path):
         file.close()
 
-  def _rows_up_to(self, step: int) -> list[str]:
+  def _rows_up_to(self, step: int) -> dict[int, str]:
     if not self._path.exists():
-      return []
-    kept = []
-    for line in self._path.read_text(errors='replace').splitlines(True):
-      row = _parse(line)
-      if row is None or row['step'] > step:
-        break
-      kept.append(line)
-    return kept
+      return {}
+    found = rows.read(self._path.read_text(errors='replace'))
+    return {at: line for at, line in found.items() if at <= step}
 
 
-def _line(row: dict[str, Any]) -> str:
-  finite = {
-    k: None if isinstance(v, float) and not math.isfinite(v) else v
-    for k, v in row.items()
-  }
-  return json.dumps(finite) + '\n'
+class MemoryWriter:
+  """Keeps the loss of every step, and validations: 16 bytes of each."""
 
+  def __init__(self) -> None:
+    """Nothing yet."""
+    self._steps: list[np.ndarray] = []
+    self._losses: list[np.ndarray] = []
+    self._validation: list[dict[str, Any]] = []
 
-def _parse(line: str) -> dict[str, Any] | None:
-  """The object on a whole line, or None."""
-  if not line.endswith('\n'):
-    return None
-  try:
-    row = json.loads(line)
-  except ValueError:
-    return None
-  well_formed = isinstance(row, dict) and isinstance(row.get('step'), int)
-  return row if well_formed else None
+  @property
+  def metrics(self) -> list[dict[str, Any]]:
+    """Rows of `step` and `loss`."""
+    steps = np.concatenate([np.empty(0, int), *self._steps])
+    losses = np.concatenate([np.empty(0), *self._losses])
+    pairs = zip(steps.tolist(), losses.tolist(), strict=True)
+    return [{'step': step, 'loss': loss} for step, loss in pairs]
+
+  @property
+  def validated(self) -> list[dict[str, Any]]:
+    """Rows of `step` and `accuracy`, in percent."""
+    return list(self._validation)
+
+  def progress(self, what: str, done: int, total: int) -> None:
+    """Not a row."""
+
+  def begin(self, step: int) -> None:
+    """Not a row."""
+
+  def scalars(
+    self, steps: np.ndarray, metrics: Mapping[str, np.ndarray]
+  ) -> None:
+    """See `Writer`."""
+    self._steps.append(np.array(steps))
+    self._losses.append(np.array(metrics['loss'], np.float64))
+
+  def validation(self, step: int, score: float) -> None:
+    """See `Writer`."""
+    self._validation.append(rows.validated(step, score))
+
+  def message(self, text: str) -> None:
+    """Not a row."""
+
+  def close(self) -> None:
+    """Nothing is open."""
 
 
 class ProgressWriter:
   """Steps, steps/s, loss, validation accuracy and time left, on stderr.
 
-  On a terminal one line is rewritten; elsewhere a line appears now and then.
+  On a terminal and in a notebook one line is rewritten; elsewhere a line
+  appears now and then.
   """
 
   def __init__(
@@ -173,7 +188,7 @@ class ProgressWriter:
     """
     self._num_steps = num_steps
     self._stream = stream or sys.stderr
-    self._tty = self._stream.isatty()
+    self._tty = _rewrites(self._stream)
     self._every_seconds = every_seconds
     self._accuracy = ''
     self._width = 0
@@ -265,6 +280,12 @@ class ProgressWriter:
     if self._width:
       print('\r' + ' ' * self._width, end='\r', file=self._stream)
       self._width = 0
+
+
+def _rewrites(stream: IO[str]) -> bool:
+  """Whether a carriage return goes back there: a notebook's cell says no."""
+  notebook = type(stream).__module__.startswith('ipykernel')
+  return notebook or stream.isatty()
 
 
 def _rate(steps_per_second: float) -> str:

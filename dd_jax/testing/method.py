@@ -38,9 +38,10 @@ PROGRAMS: dict[str, Callable[[Make, Any], None]] = {
     programs.inside_scan,
     programs.under_grad,
     programs.in_float64,
+    programs.in_float32,
   )
 }
-"""By name; these make the method anew, in float64."""
+"""By name; these make the method anew, where float64 is switched on."""
 
 
 def check_method(

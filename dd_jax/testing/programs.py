@@ -6,6 +6,7 @@
 | `inside_scan` | sample and update inside a loop of one's own equal the calls |
 | `under_grad` | the derivative of what a step makes is a finite difference |
 | `in_float64` | with float64 images, all that is learned is float64 |
+| `in_float32` | with float32 ones it is float32, where float64 is switched on |
 | `through_orbax` | plain Orbax saves and restores the state, to the bit |
 
 All but the last are taken in float64, where what differs is more than rounding.
@@ -153,6 +154,27 @@ def in_float64(make: Make, source: Any = None) -> None:
     require(not wrong, law, f'metrics {wrong} are not finite')
     found = method.distilled(state).image.dtype
     require(found == jnp.float64, law, f'{found} images are distilled')
+
+
+def in_float32(make: Make, source: Any = None) -> None:
+  """Float32 images stay float32 where float64 is switched on; traced alone.
+
+  Args:
+    make: makes the method.
+    source: see `under_vmap`.
+  """
+  source = toy_source() if source is None else source
+  key, step = jax.random.key(0), jnp.int32(0)
+  with jax.enable_x64(True):
+    method, data = make(), in_dtype(source, jnp.float32)
+    state = method.init(key, data)
+    batch = method.sample(key, step, data)
+    after, _ = jax.eval_shape(method.update, key, step, state, batch)
+    changed = difference(jax.eval_shape(lambda: state), after)
+    require(not changed, 'in_float32', f'in an update, {changed}')
+    made = jax.eval_shape(method.distilled, after)[:2]
+    found = {str(x.dtype) for x in made}
+    require(found == {'float32'}, 'in_float32', f'{found} come out')
 
 
 def through_orbax(case: Case) -> None:

@@ -32,7 +32,12 @@ if importlib.util.find_spec('dd_jax') is None:  # on Colab; keeps its own jax
     check=True,
   )
 
+# %% [markdown]
+# What is learned is kept in a folder, so that a run can go on. On Colab, whose
+# disk goes with the session, say `ON_DRIVE = True` for a folder on your Drive.
+
 # %% tags=["parameters"]
+ON_DRIVE = False
 NUM_STEPS = 500  # outer steps of each distillation
 TRAIN_STEPS = 500  # of the model at the end
 
@@ -46,22 +51,47 @@ from flax import linen as nn
 
 import dd_jax
 
+for device in jax.devices():
+  print(f'{device.platform} {device.id}: {device.device_kind}')
+
+# %%
+FOLDER = 'runs/quickstart'
+if ON_DRIVE:
+  from google.colab import drive
+
+  drive.mount('/content/drive')
+  FOLDER = f'/content/drive/MyDrive/{FOLDER}'
+
 # %% [markdown]
 # ## One call
 #
 # `distill` takes arrays: images `[n, h, w]` or `[n, h, w, c]`, uint8 or floats
 # in [0, 1], and class numbers `[n]`. A part is held out for the test where you
 # give none. Here: kernel inducing points, one image of each class.
+#
+# With `resume=True` the same cell starts the run, goes on with it where a
+# session ended, and reads what it made once it is done.
 
 # %%
 digits = dd_jax.load_dataset('digits')
 outcome = dd_jax.distill(
-  digits, method='kip', ipc=1, config={'num_steps': NUM_STEPS}, progress=False
+  digits,
+  method='kip',
+  ipc=1,
+  config={'num_steps': NUM_STEPS},
+  workdir=f'{FOLDER}/kip_1_{NUM_STEPS}',
+  resume=True,
 )
 accuracy = outcome.result['test_accuracy']
 print(f'{accuracy["mean"]:.1f} % under {accuracy["protocol"]}')
 for name, score in outcome.result['baselines'].items():
   print(f'  {name}: {score["mean"]:.1f} %')
+
+# %% [markdown]
+# The report of the run, the `report.html` of its folder. It scrolls.
+
+# %%
+outcome
 
 
 # %% [markdown]
@@ -147,22 +177,26 @@ show([prepared.preprocessing.display(support.image)], ['distilled by hand'])
 # %%
 dd_jax.save('distilled.npz', made)
 loaded = dd_jax.load('distilled.npz')
+loaded
 
 
+# %%
 class Network(nn.Module):
   """Two hidden layers."""
+
+  width: int
 
   @nn.compact
   def __call__(self, x):
     x = x.reshape(len(x), -1)
     for _ in range(2):
-      x = nn.relu(nn.Dense(256)(x))
+      x = nn.relu(nn.Dense(self.width)(x))
     return nn.Dense(10)(x)
 
 
-def train(image, label):
+def train(image, label, width):
   """Fits a fresh network by squared error."""
-  network, optimizer = Network(), optax.adam(1e-3)
+  network, optimizer = Network(width), optax.adam(1e-3)
   params = network.init(jax.random.key(1), image)
 
   def loss(params):
@@ -186,9 +220,19 @@ sets = {
   'ten real images': (real_image, jnp.eye(10) - 0.1),
   'ten distilled images': (loaded.data.image, loaded.data.label),
 }
-for name, (image, label) in sets.items():
-  predicted = train(image, label)(test_image).argmax(-1)
-  print(f'{name}: {100 * np.mean(predicted == digits.test.label):.1f} %')
+for width in (256, 1024):
+  for name, (image, label) in sets.items():
+    predicted = train(image, label, width)(test_image).argmax(-1)
+    right = 100 * np.mean(predicted == digits.test.label)
+    print(f'{name}: {right:.1f} % at width {width:,}')
+
+# %% [markdown]
+# Why is 95.7 % under `krr-ntk` only 69.7 % here, at width 256? It is another
+# learner. The set was learned for kernel ridge regression: solved exactly, with
+# the kernel of an infinitely wide network. Here a narrow one takes 500 steps of
+# Adam. The wider it is, the nearer it comes: 86.7 % at width 1,024. Ten real
+# images fare worse at every width. So a figure means nothing without its
+# protocol; for a learner of your own, score the set with that learner.
 
 # %% [markdown]
 # Next: the same from the command line, with a report to look at,

@@ -82,6 +82,7 @@ def tiny() -> tuple[str, ...]:
     '--config.method.batch_size=50',
     '--config.evaluation.baselines=random',
     '--config.evaluation.others=',
+    '--config.evaluation.whole=no',
     '--config.evaluation.learners=1',
   )
 

@@ -1,5 +1,6 @@
 """The commands that only tell: list, doctor, completion, help, version."""
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from dd_jax import recipes
 from dd_jax.methods import METHODS
 from dd_jax.run import command_line, commands, fields, main, overview, recipe
+from dd_jax.run.commands import doctor
 from dd_jax.version import VERSION
 
 
@@ -97,6 +99,27 @@ def test_doctor_makes_a_step(dd_jax, monkeypatch, tmp_path):
   assert f'dd_jax {VERSION}, jax ' in out and 'devices: cpu 0' in out
   assert f'cache: {tmp_path}/none (not made yet)' in out
   assert 'a tiny step: works' in out and not error
+
+
+def test_an_extra_of_a_package_is_what_it_asks_for(monkeypatch):
+  """`jax[cuda13]` is not here because jax is."""
+  wanted = {
+    'dd_jax': ['jax>=1', 'jax[cuda13]>=1; extra == "cuda"', 'a; extra == "b"'],
+    'jax': ['jax-plugin[x]<=2; extra == "cuda13"', 'y; extra == "z"'],
+  }
+  held = {'jax': '1.0', 'a': '2.0'}
+
+  def version(name):
+    if name not in held:
+      raise importlib.metadata.PackageNotFoundError(name)
+    return held[name]
+
+  monkeypatch.setattr(importlib.metadata, 'requires', wanted.get)
+  monkeypatch.setattr(importlib.metadata, 'version', version)
+  assert list(doctor.extras()) == [
+    'extra cuda: jax-plugin is not installed',
+    'extra b: a 2.0',
+  ]
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='no bash')

@@ -11,6 +11,7 @@ FLAGS = (
   f'--num_steps={NUM_STEPS}',
   '--ipc=2',
   '--config.evaluation.others=',
+  '--config.evaluation.whole=no',
   '--config.evaluation.baselines=random,kmeans',
 )
 

@@ -127,6 +127,21 @@ def test_every_field_is_told() -> None:
     assert said in page.text, said
 
 
+def test_the_whole_training_set_is_told_as_what_it_is() -> None:
+  result = _result()
+  assert 'hole training set' not in _Page(_page(result)).text
+  result['whole'] = {**_score(99.2, None, 'krr-ntk'), 'runs': 'exact'}
+  page = _Page(_page(result)).text
+  assert page.count('Whole training set') == 2 and '+2.7' in page
+  assert '99.2\N{NO-BREAK SPACE}%' in page
+  result['whole'] |= {'runs': '1 learner, 3.25 epochs', 'epochs': 3.25}
+  page = _Page(_page(result)).text
+  assert page.count('Whole training set, 3.25 epochs') == 2
+  result['whole'] = {'examples': 60000, 'left_out': 'it is large'}
+  page = _Page(_page(result)).text
+  assert 'The whole training set is not scored: it is large.' in page
+
+
 def test_nothing_is_loaded_from_a_network() -> None:
   source = _page(_result())
   page = _Page(source)
@@ -270,7 +285,7 @@ def test_accuracy_by_class() -> None:
   page = _Page(_page(result, names=('sound', 'ill'))).text
   for said in (
     *('0 sound', '1 ill', '45.0', 'sound (50.0 %)', 'exact'),
-    *('95 % interval, 100 images', '89.2 to 98.1 %', 'scores 80.0 %'),
+    *('95 % interval, 100 images', '89.2 to 98.1\xa0%', 'scores 80.0 %'),
     *('is 72.5 %', 'Balanced, %', '61.5'),
   ):
     assert said in page, said

@@ -49,3 +49,11 @@ def test_a_result_of_an_earlier_version_still_prints():
   old = found()
   del old['test_set'], old['test_accuracy']['interval']
   assert '95 %' not in command_line.table(old)
+
+
+def test_the_whole_training_set_follows_the_selections():
+  scored = {**found(), 'whole': score(99.0, runs='1 learner, 3 epochs')}
+  lines = command_line.table(scored).splitlines()
+  assert lines[4] == '  whole training set (1 learner, 3 epochs): 99.00 %'
+  left_out = {**found(), 'whole': {'examples': 9, 'left_out': 'too large'}}
+  assert 'set: not scored (too large)' in command_line.table(left_out)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data import fitting, folder
-from dd_jax.run.export import write_folder
+from dd_jax.run.export import read_folder, write_folder
 from dd_jax.types import DistilledData, UserError
 
 
@@ -48,3 +49,28 @@ def test_names_that_lead_elsewhere_are_refused(name, tmp_path):
   with pytest.raises(UserError, match='cannot name a folder'):
     write_folder(made(('x', name, 'y')), tmp_path / 'new')
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_a_folder_becomes_a_set_again(channels, tmp_path):
+  held = made(channels=channels)
+  write_folder(held, tmp_path / 'new')
+  back = read_folder(tmp_path / 'new', held)
+  np.testing.assert_array_equal(back.image_uint8, held.image_uint8)
+  np.testing.assert_allclose(back.data.label, held.data.label, atol=1e-6)
+  assert back.class_names == held.class_names
+  # What a picture clips is lost, and nothing else.
+  pixel = np.asarray(held.preprocessing.invert(held.data.image))
+  again = np.asarray(back.preprocessing.invert(back.data.image))
+  assert np.abs(again - np.clip(pixel, 0, 1)).max() <= 0.5 / 255 + 1e-6
+  artifact.save(tmp_path / 'back.npz', back)
+  stored = artifact.load(tmp_path / 'back.npz')
+  np.testing.assert_array_equal(stored.data.image, back.data.image)
+
+
+def test_a_folder_of_another_set_is_refused(tmp_path):
+  write_folder(made(('a', 'b', 'c')), tmp_path / 'new')
+  with pytest.raises(UserError, match='are a, b, c; must be ten, nine, a b'):
+    read_folder(tmp_path / 'new', made())
+  with pytest.raises(UserError, match='are 4 x 5 x 3; must be 4 x 5 x 1'):
+    read_folder(tmp_path / 'new', made(('a', 'b', 'c'), channels=1))

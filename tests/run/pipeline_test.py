@@ -60,6 +60,7 @@ def config(name='kip', **changes):
       'others': ('krr-nngp',),
       'learners': 2,
       'features': 'pixels',
+      'whole': 'no',
     },
   }
   recipe.update(found, small)
@@ -445,3 +446,37 @@ def test_a_range_that_the_preprocessing_threw_away_is_refused():
   words = "parameterization.range='data': preprocessing='kip' throws away"
   assert str(error.value).startswith(words)
   assert "allowed is 'free'" in str(error.value)
+
+
+TAMPERED = {
+  'as it was': (lambda lines: lines, None),
+  'doubled': (lambda lines: lines + lines[1:], None),
+  'torn': (
+    lambda lines: [lines[0], lines[1][:9] + '\n', *lines[2:]],
+    'metrics.jsonl: the rows of 1 of 6 steps are lost, between step 2 and 2',
+  ),
+  'edited': (
+    lambda lines: [lines[0].replace('"loss": ', '"loss": 1'), *lines[1:]],
+    'metrics.jsonl: its rows are not all those that the run wrote',
+  ),
+}
+
+
+@pytest.mark.parametrize('name', TAMPERED)
+def test_rows_that_a_run_did_not_write_are_told(tmp_path, name):
+  """A run goes on, and its report says what became of its earlier rows."""
+  tamper, said = TAMPERED[name]
+  folder, longer = tmp_path / 'w', config(num_steps=6)
+  run(folder, config())
+  path = folder / 'metrics.jsonl'
+  path.write_text(''.join(tamper(path.read_text().splitlines(True))))
+  notes = run(folder, longer, resume=True).result['notes']
+  told = [note for note in notes if '.jsonl' in note]
+  if said:
+    [note] = told
+    assert note.startswith(said)
+    assert note.partition(':')[0] in (folder / 'report.html').read_text()
+  else:
+    assert told == []
+    run(tmp_path / 'whole', longer)
+    assert path.read_bytes() == (tmp_path / 'whole/metrics.jsonl').read_bytes()

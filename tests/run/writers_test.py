@@ -200,3 +200,17 @@ def test_tensorboard_events(tmp_path):
   writer.close()
   (events,) = tmp_path.iterdir()
   assert b'validation/accuracy' in events.read_bytes()
+
+
+def test_a_notebooks_cell_gets_one_rewritten_line():
+  class OutStream(io.StringIO):
+    """As a kernel's: no terminal, but a carriage return goes back."""
+
+  OutStream.__module__ = 'ipykernel.iostream'
+  cell = OutStream()
+  writer = writers.ProgressWriter(2, cell)
+  for step in (1, 2):
+    writer.scalars(np.array([step]), {'loss': np.array([0.5])})
+  writer.close()
+  assert cell.getvalue().count('\r') == 2
+  assert cell.getvalue().count('\n') == 1

@@ -60,12 +60,15 @@ class Protocol(NamedTuple):
     exact: nothing is random: one key is enough and there is no deviation.
     steps: optimiser steps of one learner, by the set that it is trained on;
       None where they are not the protocol's to say.
+    batch: images of a step, at most, where any set may be learned from; None
+      where the protocol is exact, or a set learns how.
   """
 
   name: str
   score: Test
   exact: bool = False
   steps: Callable[[DistilledData], int | jax.Array] | None = None
+  batch: int | None = None
 
 
 def unmirrored(name: str, mirrors: bool, setting: Setting) -> str:

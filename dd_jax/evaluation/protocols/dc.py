@@ -51,7 +51,7 @@ def trained(
   """The protocol of that name: learners trained by `recipe`."""
   own = recipe(setting, transform, step_size)
   test = on_simplex(setting, learner_test(own))
-  return Protocol(name, test, steps=recipe_steps(own))
+  return Protocol(name, test, steps=recipe_steps(own), batch=BATCH)
 
 
 def recipe(

@@ -42,7 +42,7 @@ def frepo(setting: Setting) -> Protocol:
   own, colour = recipe(setting), _colour(setting)
   test = centred(setting, learner_test(own))
   name = unmirrored('frepo', colour, setting)
-  return Protocol(name, test, steps=recipe_steps(own))
+  return Protocol(name, test, steps=recipe_steps(own), batch=own.batch_size)
 
 
 def recipe(setting: Setting) -> Recipe:

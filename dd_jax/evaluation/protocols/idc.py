@@ -3,7 +3,7 @@
 import optax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, learner_test, recipe_steps
 from dd_jax.evaluation.protocols.base import (
   Protocol,
   Setting,
@@ -27,7 +27,9 @@ def idc(setting: Setting) -> Protocol:
   zoomed or rotated; in half of the steps the batch goes through CutMix.
   """
   name = unmirrored('idc', True, setting)
-  return Protocol(name, on_simplex(setting, learner_test(recipe(setting))))
+  own = recipe(setting)
+  test = on_simplex(setting, learner_test(own))
+  return Protocol(name, test, steps=recipe_steps(own), batch=_BATCH)
 
 
 def recipe(setting: Setting) -> Recipe:

@@ -32,6 +32,7 @@ from dd_jax.run import (
   unknown,
 )
 from dd_jax.run.commands import data_flags
+from dd_jax.run.outcome import Outcome
 from dd_jax.run.workdir import RUN, Workdir
 from dd_jax.run.writers import TensorBoardWriter
 from dd_jax.types import UserError
@@ -305,7 +306,7 @@ def _command(
   return command_line.command_text('distill', kept, fields)
 
 
-def summary(outcome: pipeline.Outcome) -> str:
+def summary(outcome: Outcome) -> str:
   """The result as a few lines of text."""
   result = outcome.result
   lines = [

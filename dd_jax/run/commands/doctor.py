@@ -23,7 +23,8 @@ from dd_jax.run import command_line, machine, parts, recipe
 from dd_jax.types import UserError
 
 FLAGS = command_line.new_flags()
-_EXTRA = re.compile(r'^([\w.-]+).*; extra == .([\w-]+)')
+# A package, the extra of it that is wanted, and the extra that wants it.
+_EXTRA = re.compile(r'^([\w.-]+)(?:\[([\w-]+)\])?.*; extra == .([\w-]+)')
 _TINY = {'ipc': 1, 'method': {'batch_size': 20}}
 
 
@@ -43,19 +44,36 @@ def _found() -> Iterator[str]:
   yield f'system: {platform.platform()}, {os.cpu_count()} processors'
   kinds = [f'{d.platform} {d.id} ({d.device_kind})' for d in jax.devices()]
   yield f'devices: {", ".join(kinds)}'
-  yield from _extras()
+  yield from extras()
   yield _cache()
   yield _step()
 
 
-def _extras() -> Iterator[str]:
+def extras() -> Iterator[str]:
   """Which optional packages are here, by extra."""
-  wanted: dict[str, list[str]] = {}
-  for line in importlib.metadata.requires('dd_jax') or ():
-    if found := _EXTRA.match(line):
-      wanted.setdefault(found[2], []).append(found[1])
-  for extra, packages in wanted.items():
+  for extra, packages in _wanted('dd_jax').items():
     yield f'extra {extra}: {", ".join(map(_version, packages))}'
+
+
+def _wanted(package: str) -> dict[str, list[str]]:
+  """What the extras of an installed package ask for beyond its own needs.
+
+  `jax[cuda13]` stands for what that extra asks for: jax is there anyway.
+  """
+  wanted: dict[str, list[str]] = {}
+  for line in importlib.metadata.requires(package) or ():
+    if found := _EXTRA.match(line):
+      name, inner, extra = found.groups()
+      more = _wanted(name).get(inner, []) if inner and _here(name) else []
+      wanted.setdefault(extra, []).extend(more or [name])
+  return wanted
+
+
+def _here(package: str) -> bool:
+  try:
+    return bool(importlib.metadata.version(package))
+  except importlib.metadata.PackageNotFoundError:
+    return False
 
 
 def _version(package: str) -> str:

@@ -132,6 +132,7 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
   scored: dict[str, Any] = {
     'learners': _LEARNERS.value,
     'baselines': tuple(_BASELINES.value),
+    'whole': 'no',  # as the baselines: where it is asked for
   }
   if _PROTOCOLS.value:
     scored['protocol'], *others = _PROTOCOLS.value

@@ -1,10 +1,15 @@
 """Writes a distilled set as image files: one PNG an image, a folder a class.
 
 dd-jax export --artifact=runs/mnist/distilled.npz --to=mnist_10
+dd-jax export --artifact=mnist_10 --to=back.npz --like=runs/mnist/distilled.npz
 
 Such a folder is read as a data set, by dd_jax as by others. It holds what a
-picture can: 8 bits of every pixel and one class for every image.
+picture can: 8 bits of every pixel and one class for every image. The second
+command is the way back, to a set that `dd-jax evaluate` scores: its classes and
+preprocessing are those of --like.
 """
+
+import os
 
 import numpy as np
 from absl import flags
@@ -12,21 +17,37 @@ from absl import flags
 from dd_jax import artifact
 from dd_jax.data.shown import sentence
 from dd_jax.run import command_line
-from dd_jax.run.export import write_folder
+from dd_jax.run.export import read_folder, write_folder
 from dd_jax.types import UserError
 
 FLAGS = command_line.new_flags()
 _ARTIFACT = flags.DEFINE_string(
-  'artifact', None, 'A distilled.npz.', flag_values=FLAGS
+  'artifact',
+  None,
+  'A distilled.npz; or, with --like, a folder of its images.',
+  flag_values=FLAGS,
 )
 _TO = flags.DEFINE_string(
-  'to', None, 'A new or an empty folder.', flag_values=FLAGS
+  'to',
+  None,
+  'A new or an empty folder; with --like, a new .npz.',
+  flag_values=FLAGS,
+)
+_LIKE = flags.DEFINE_string(
+  'like',
+  None,
+  'A distilled.npz: makes a set of the folder --artifact, of its classes and '
+  'under its preprocessing.',
+  flag_values=FLAGS,
 )
 
 
 def export() -> None:
   """Writes what the flags name."""
   path, folder = _given(_ARTIFACT), _given(_TO)
+  if _LIKE.value:
+    _back(path, folder, _LIKE.value)
+    return
   held = artifact.load(path)
   written = write_folder(held, folder)
   print(f'{len(written):,} images in {len(held.class_names):,} classes')
@@ -34,6 +55,19 @@ def export() -> None:
   if not _hard(held):
     print('note: the labels are soft; each image counts for its largest')
   print(f'written: {folder}')
+
+
+def _back(folder: str, path: str, like: str) -> None:
+  """Makes a set of a folder of images."""
+  if os.path.exists(path) or not path.endswith('.npz'):
+    raise UserError(f'--to={path}: with --like, must be a new .npz file')
+  if not os.path.isdir(folder):
+    raise UserError(f'--artifact={folder}: with --like, must be a folder')
+  made = read_folder(folder, artifact.load(like))
+  artifact.save(path, made)
+  images, classes = made.data.label.shape
+  print(f'{images:,} images in {classes:,} classes')
+  print(f'written: {path}')
 
 
 def _given(flag: flags.FlagHolder[str | None]) -> str:
