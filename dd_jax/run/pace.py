@@ -27,8 +27,9 @@ class Pace:
     step: the last that was seen.
   """
 
-  def __init__(self, ahead: Ahead = Ahead()) -> None:
+  def __init__(self, ahead: Ahead | None = None) -> None:
     """Args: ahead: what is known before the first step."""
+    ahead = ahead or Ahead()
     self.step = 0
     self._ahead = ahead
     self._first: tuple[int, float] | None = None

@@ -154,12 +154,13 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
     made = afford.experts(made, one_pass, _EXPERTS * seconds / step)
     missing = experts.missing(made, bench.prepared, bench.cache)
   trained = step * missing * _expert_steps(bench, made)
+  trajectories = recipe.expert_span(config) is not None  # of this network
   while True:
     measured = _loop(bench, made, source)
     costs = _costs(bench, made, measured, trained)._replace(spent=spent())
     chosen = length(costs, seconds, config['num_steps'], LEAST_STEPS)
     cheaper = afford.loop(made)
-    if costs.total(*chosen) <= seconds or not cheaper or missing:
+    if costs.total(*chosen) <= seconds or not cheaper or trajectories:
       return _planned(config, made, costs, chosen)
     made = cheaper
 

@@ -30,7 +30,7 @@ def test_what_is_found_is_the_configuration_and_repeats(
 ):
   data = small_npz()
   asked = (f'--dataset={data}', *FLAGS, '--minutes=2')
-  status, error, out = call(*asked)
+  status, error, _ = call(*asked)
   assert status == 0, error
   result = json.loads((tmp_path / 'run/result.json').read_text())
   config, found = result['config'], result['plan']
