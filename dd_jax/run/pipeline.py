@@ -54,7 +54,7 @@ from dd_jax.run.workdir import (
   VALIDATION,
   Workdir,
 )
-from dd_jax.run.writers import MemoryWriter, Writer
+from dd_jax.run.writers import Expecting, MemoryWriter, Writer
 from dd_jax.types import DistilledData, UserError
 
 
@@ -213,12 +213,17 @@ def _distilled(
   checkpointer: Checkpointer | None,
 ) -> Result:
   """The outer loop, to its end."""
+  steps = num_steps(given.config, scorer.prepared)
+  expected = plan.ahead(scorer, given.plan)
+  for writer in given.writers:
+    if isinstance(writer, Expecting):
+      writer.expect(steps, expected)
   with _released(given.workdir):
     return driver.distill(
       method,
       source,
       seed=given.config['seed'],
-      num_steps=num_steps(given.config, scorer.prepared),
+      num_steps=steps,
       validation=scorer.validation(),
       checkpointer=checkpointer,
       writers=given.writers,

@@ -17,9 +17,10 @@ from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
-from dd_jax.run import parts, recipe, registries, whole
+from dd_jax.run import parts, recipe, registries, stages, whole
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
+from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
@@ -52,7 +53,7 @@ class Scorer:
     mesh: whose `data` axis learners are split over, or None.
     start: the set that the run starts from, or None.
     platform: what its networks and kernels run on.
-    report: told how many scores are done, and of how many.
+    writers: told which score is at work, and how many there are.
   """
 
   config: Config
@@ -61,7 +62,7 @@ class Scorer:
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
   platform: Platform | None = None
-  report: Callable[[int, int], None] = lambda done, total: None
+  writers: Sequence[Writer] = ()
 
   @property
   def setting(self) -> parts.Setting:
@@ -186,10 +187,24 @@ class Scorer:
     """The names of scores, reported as they are begun and when all are done."""
     total = self._total
     for done, name in enumerate(names, before):
-      self.report(done, total)
-      yield name
+      self._progress(done, total)
+      with stages.told(self.writers, f'scoring {self._what(name)}'):
+        yield name
     if names and before + len(names) == total:
-      self.report(total, total)
+      self._progress(total, total)
+
+  def _what(self, name: str) -> str:
+    """What is scored, by the name of a protocol, a selection, or the whole."""
+    headline = self.config['evaluation']['protocol']
+    if name == _WHOLE:
+      return f'all training images under {headline}'
+    if name in recipe.SELECTIONS:
+      return f'{name} images under {headline}'
+    return f'under {name}'
+
+  def _progress(self, done: int, total: int) -> None:
+    for writer in self.writers:
+      writer.progress('scoring', done, total)
 
   def _score(self, name: str, key: Key, data: DistilledData) -> Score:
     section = self.config['evaluation']
