@@ -46,6 +46,7 @@ def loaded_of(given: Given, dataset: Dataset | None) -> Loaded:
   config = given.config
   with stages.told(given.writers, f'loading {config["dataset"]}'):
     held = dataset or loading.load_dataset(config)
+  tell(given.writers, [described(held), *held.provenance['notes']])
   start, fitted = parts.started_from(config), parts.preprocessing(config)
   return Loaded(held, start, fitted)
 
@@ -66,8 +67,6 @@ def prepared_of(given: Given, loaded: Loaded, cache: Cache) -> Prepared:
   if config['minutes']:
     steps = f'{config["minutes"]:g} min in all, at most {steps}'
   lines = [
-    described(dataset),
-    *dataset.provenance['notes'],
     f'preprocessing: {config["preprocessing"]}{_whitening(loaded)}',
     f'{method}: {config["ipc"]} images per class, {steps}, scored under '
     f'{config["evaluation"]["protocol"]}, on {jax.devices()[0].device_kind}',
