@@ -51,13 +51,12 @@ def loaded_of(given: Given, dataset: Dataset | None) -> Loaded:
   return Loaded(held, start, fitted)
 
 
-def decided_of(
-  given: Given, loaded: Loaded, cache: Cache
-) -> tuple[Given, list[str]]:
-  """What the real images decide of the settings, and a line about each."""
-  say = lambda line: tell(given.writers, [line])
-  made = invariances.decide(given.config, loaded.dataset, cache, say)
-  return given._replace(config=made.config), made.notes
+def decided_of(given: Given, loaded: Loaded) -> tuple[Given, list[str]]:
+  """The run with what its images decide of it, and lines that say so."""
+  with stages.told(given.writers, 'asking which augmentation images allow'):
+    found = invariances.decide(given.config, loaded.dataset, Cache())
+  command = lambda changes: given.command({**found.changes, **changes})
+  return given._replace(config=found.config, command=command), found.notes
 
 
 def prepared_of(given: Given, loaded: Loaded, cache: Cache) -> Prepared:

@@ -117,7 +117,7 @@ def estimate(
     given = Given(config, None, writers, lambda changes: '', mesh, True)
     clock = Stopwatch()
     loaded, cache = loaded_of(given, None), Cache()
-    given, _ = decided_of(given, loaded, cache)
+    given, _ = decided_of(given, loaded)
     prepared = prepared_of(given, loaded, cache)
     scorer = scorer_of(given, loaded, prepared, cache)
     _method(given.config, prepared, scorer)
@@ -131,7 +131,7 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   if given.workdir is None:
     given = given._replace(writers=[*given.writers, kept])
   loaded, cache = loaded_of(given, dataset), Cache()
-  given, decided = decided_of(given, loaded, cache)
+  given, decided = decided_of(given, loaded)
   finished = _finished(given.workdir, identity_of(given.config, loaded))
   if finished:
     return finished
