@@ -37,9 +37,10 @@ def test_pixels_are_kept_in_range_where_there_is_one(method):
 
 
 @pytest.mark.parametrize(
-  ('dataset', 'method'), [('digits', 'kip'), ('mnist', 'dm')]
+  ('dataset', 'method'),
+  [('fashion_mnist', 'dc'), ('digits', 'kip'), ('mnist', 'dm')],
 )
-def test_free_where_a_recipe_says_so(dataset, method):
+def test_free_in_recipes(dataset, method):
   assert chosen(dataset, method)['parameterization']['range'] == 'free'
 
 
