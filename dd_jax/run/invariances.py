@@ -119,10 +119,13 @@ def _note(
 ) -> str:
   """What was kept of the operations and what was not, and why."""
   left = [name for name in operations if not allowed(name, found)]
-  shown = [name for name in left or operations if name in found]
-  told = '; '.join(_figures(name, found) for name in shown)
-  why = f'no {" or ".join(left)}' if left else 'all of it'
-  return f'{field}: {text}; {why}: {told}'
+  if left:
+    told = '; '.join(_figures(name, found) for name in left)
+    return f'{field}: {text}; no {" or ".join(left)}: {told}'
+  asked = [name for name in operations if name in found]
+  worst = max(asked, key=lambda name: found[name].lost, default='')
+  told = f', at worst {_figures(worst, found)}' if worst else ''
+  return f'{field}: {text}, all of it{told}'
 
 
 def _figures(name: str, found: Mapping[str, Seen]) -> str:

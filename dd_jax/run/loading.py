@@ -90,6 +90,24 @@ def check_held_out(prepared: Prepared, reader: str) -> None:
 
 
 def notes(config: Config, prepared: Prepared) -> list[str]:
+  """What was understood of a validation split, and where images are few."""
+  return [*_held_out(config, prepared), *_few(config, prepared)]
+
+
+def _held_out(config: Config, prepared: Prepared) -> list[str]:
+  """How a stated validation split was taken: 1.0 is one image, 0.9 a share."""
+  given = config['validation']
+  if not given:
+    return []
+  held = len(prepared.validation)
+  kind = f'a share of the {held + len(prepared.train):,} training images'
+  return [
+    f'validation={given:g}: taken as {kind if given < 1 else "a count"}, '
+    f'{held:,} held out'
+  ]
+
+
+def _few(config: Config, prepared: Prepared) -> list[str]:
   """What is said where a class has fewer images than are asked for."""
   short = by_class.fewer(
     prepared.train, prepared.dataset.class_names, config['ipc']

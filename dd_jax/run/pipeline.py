@@ -97,6 +97,7 @@ def _run(
 ) -> Outcome:
   clock = Stopwatch()
   dataset, cache = dataset or loading.load_dataset(config), Cache()
+  _tell(writers, [described(dataset), *dataset.provenance['notes']])
   tell = lambda line: _tell(writers, [line])
   config, decided = invariances.decide(config, dataset, cache, tell)
   start, fitted = parts.started_from(config), parts.preprocessing(config)
@@ -104,9 +105,7 @@ def _run(
   finished = _finished(workdir, identity) if workdir else None
   if workdir and finished:
     return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
-  lines = [described(dataset), *dataset.provenance['notes']]
-  lines.append(f'preprocessing: {config["preprocessing"]}')  # may take minutes
-  _tell(writers, lines)
+  tell(f'preprocessing: {config["preprocessing"]}')  # may take minutes
   prepared = prepare(dataset, fitted, cache=cache)
   first = start.data if start else None
   report_score = functools.partial(_progress, writers, 'scoring')

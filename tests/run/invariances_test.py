@@ -9,6 +9,7 @@ from dd_jax.evaluation.invariance import MEASURED, Seen
 from dd_jax.run import invariances, recipe
 
 FLIPS = {name: Seen(93.0, 92.0, 0.02) for name in MEASURED}
+FLIPS['crop'] = Seen(93.0, 90.0, 0.05)
 NO_FLIP = {**FLIPS, 'flip': Seen(93.0, 61.2, 0.36)}
 NOTHING = {name: Seen(93.0, 61.2, 0.36) for name in MEASURED}
 
@@ -47,8 +48,8 @@ def measured(method, *fields):
     ),
     (
       'm3d', 'augment', FLIPS, 'color_crop_cutout',
-      'augment: color_crop_cutout; all of it: recoloured held-out images 92 % '
-      'against 93 %; learned with shifts, held-out images 92 % against 93 %',
+      'augment: color_crop_cutout, all of it, at worst learned with shifts, '
+      'held-out images 90 % against 93 %',
     ),
     ('kip', 'augment', NO_FLIP, 'color_crop_cutout_scale_rotate', 'no flip'),
     ('dm', 'augment', NOTHING, 'cutout', 'no color or crop or flip or scale'),

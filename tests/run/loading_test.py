@@ -95,3 +95,18 @@ def test_own_data_from_end_to_end(tmp_path):
   for words in ('has 4 channels', '4095 white', "of 'cat' to train on"):
     assert words in said
   assert made.metadata['dataset']['range'] == [0, 4095]
+
+
+@pytest.mark.parametrize(
+  ('given', 'words'),
+  [
+    (3.0, 'validation=3: taken as a count, 3 held out'),
+    (0.25, 'validation=0.25: taken as a share of the 16 training images, 4'),
+    (0.0, ''),
+  ],
+)
+def test_how_a_stated_validation_split_was_taken(given, words):
+  stated = config(validation=given, ipc=1)
+  data = few((9, 7, 3), validation=given or None)
+  said = loading.notes(stated, prepare(data))
+  assert [line.startswith(words) for line in said] == [True] * bool(words)
