@@ -1,5 +1,6 @@
 """The short way in: distil arrays in memory with one call."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from dd_jax import artifact, register
 from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset, from_arrays
-from dd_jax.run import limits, loading, pipeline, recipe
+from dd_jax.run import limits, loading, pipeline, recipe, settings
 from dd_jax.run.pipeline import Outcome
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter, ProgressWriter, Writer
@@ -40,8 +41,11 @@ def distill(
       `dd_jax.register`.
     ipc: images per class.
     seed: of all randomness.
-    config: changes to `dd_jax.run.recipe.default(method)`, nested:
-      `{'num_steps': 500, 'optimizer': {'learning_rate': 0.01}}`.
+    config: changes, nested: `{'num_steps': 500, 'optimizer':
+      {'learning_rate': 0.01}}`. They are made to the recipe of the set and
+      method, as on the command line; where there is none, to the method's own
+      settings, on a run of ten minutes (see `dd_jax.run.unknown`):
+      `{'minutes': 2.0}` or `{'num_steps': 500}` says otherwise.
     workdir: an empty folder for the artefact, metrics, checkpoints and report;
       by default nothing is written.
     progress: shows a progress bar on stderr.
@@ -53,8 +57,9 @@ def distill(
     UserError: what is wrong, in one line.
   """
   register.load_installed()
-  chosen = recipe.update(recipe.default(method), config or {})
-  recipe.update(chosen, {'ipc': ipc, 'seed': seed})
+  name = x_train.name if isinstance(x_train, Dataset) else ''
+  chosen = settings.own_recipe(method, {'dataset': name, 'ipc': ipc})
+  settings.update(chosen, {**(config or {}), 'ipc': ipc, 'seed': seed})
   limits.check(chosen)
   if isinstance(x_train, Dataset):
     dataset = x_train
@@ -78,8 +83,15 @@ def distill(
     dataset=dataset,
     workdir=folder,
     writers=writers(folder, chosen, progress),
-    command=f'dd_jax.distill(..., method={method!r}, ipc={ipc}, seed={seed})',
+    command=functools.partial(_command, method, ipc, seed),
   )
+
+
+def _command(method: str, ipc: int, seed: int, found: Mapping[str, str]) -> str:
+  """The call that repeats a run, with what was found for it."""
+  text = f'dd_jax.distill(..., method={method!r}, ipc={ipc}, seed={seed})'
+  told = ', '.join(f'{k}={v}' for k, v in found.items())
+  return f'{text}  # in config: {told}' if found else text
 
 
 def load(path: str | Path) -> Artifact:

@@ -127,7 +127,7 @@ def _run(name: str, fields: dict[str, str]) -> Row:
   config = settings.configuration(None, named, fields)
   where = dict(x.split('=', 1) for x in _DATA.value)
   config['dataset'] = where.get(dataset, dataset)
-  result = pipeline.run(config, command=f'--runs={name}').result
+  result = pipeline.run(config, command=lambda changes: f'--runs={name}').result
   kept = ('protocol', 'test_accuracy', 'baselines', 'other_scores', 'steps')
   return {k: result[k] for k in (*kept, 'seconds', 'peak_memory_bytes')}
 

@@ -21,7 +21,7 @@ References: Nguyen et al., arXiv 2107.13034 (kip); Loo et al., arXiv 2210.12067
 """  # noqa: E501
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -35,6 +35,8 @@ from dd_jax.types import UserError
 _CHUNK_VALUES = 1 << 23
 _TINY = 1e-6
 _MAX_WHITENED = 12_288
+_GRAM_VALUES = 4_096  # from here on few images are whitened by their products
+_CUBE_SECONDS = 4e-10  # of one core, for the cube of an eigen-decomposition
 _UNIT_NOTE = (
   'this preprocessing throws away the mean and the norm of each image: '
   'pictures show the inverse of its linear part, rescaled image by image'
@@ -95,13 +97,13 @@ def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
     UserError: there is no such recipe, or the images are too large to whiten.
   """
   check_name('preprocessing', name, RECIPES)
-  recipe, channels = RECIPES[name], image.shape[-1]
+  recipe = RECIPES[name]
   mean, std = _statistics(image, recipe)
-  unit_norm = _applies(recipe.unit_norm, channels, dataset)
+  unit_norm = _applies(recipe.unit_norm, image, dataset)
   norm, zca = None, None
   if unit_norm:
     norm = jnp.asarray(_mean_norm(image, mean, std), jnp.float32)
-  if _applies(recipe.whiten, channels, dataset):
+  if _applies(recipe.whiten, image, dataset):
     features = functools.partial(
       _features, mean=mean, std=std, unit_norm=unit_norm
     )
@@ -116,21 +118,11 @@ def fit(name: str, image: np.ndarray, *, dataset: str = '') -> Preprocessing:
   )
 
 
-def keeps_range(name: str, dataset: str = '') -> bool:
-  """Whether images keep their mean and norm, and with them a range.
-
-  Args:
-    name: one of `NAMES`.
-    dataset: as for `fit`.
-  """
-  return not _applies(RECIPES[name].unit_norm, 1, dataset)
-
-
-def _applies(when: str, channels: int, dataset: str) -> bool:
+def _applies(when: str, image: np.ndarray, dataset: str) -> bool:
   return {
     'always': True,
     'never': False,
-    'colour': channels > 1,
+    'colour': image.shape[-1] > 1,
     'svhn': 'svhn' in dataset,
   }[when]
 
@@ -180,18 +172,85 @@ def _fit_zca(
   centre = np.zeros(d)
   if recipe.centred:
     centre = sum(features(x).sum(0) for x in _unit_chunks(image)) / n
+  flat = (features(x) - centre for x in _unit_chunks(image))
+  if _by_products(n, d):
+    whiten, unwhiten = _whitened_by_products(np.concatenate([*flat]), recipe)
+  else:
+    whiten, unwhiten = _whitened(flat, n, d, recipe)
+  return Zca(*(jnp.asarray(a, jnp.float32) for a in (centre, whiten, unwhiten)))
+
+
+def _by_products(n: int, d: int) -> bool:
+  """Whether the images' own products are the smaller matrix by far."""
+  return n < d and d >= _GRAM_VALUES
+
+
+def _whitened(
+  flat: Iterable[np.ndarray], n: int, d: int, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray]:
+  """Whitening and its inverse, each `[d, d]`, of `[n, d]` in pieces."""
   covariance = np.zeros((d, d))
-  for x in _unit_chunks(image):
-    flat = features(x) - centre
-    covariance += flat.T @ flat
+  for x in flat:
+    covariance += x.T @ x
   covariance /= max(1, n - recipe.covariance_unbiased)
   scale, basis = _scales(covariance, n, recipe)
-  return Zca(
-    *(
-      jnp.asarray(a, jnp.float32)
-      for a in (centre, (basis * scale) @ basis.T, (basis / scale) @ basis.T)
-    )
+  return (basis * scale) @ basis.T, (basis / scale) @ basis.T
+
+
+def _whitened_by_products(
+  flat: np.ndarray, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray]:
+  """As `_whitened`, from the products of the images with each other.
+
+  Both matrices are a multiple of the identity and a part of rank `n`: with `v`
+  and `U` the eigenvalues and -vectors of `F F^T`, the directions are the rows
+  of `U^T F / sqrt(v)`. Directions that no image spans, that of the images' own
+  mean included, all get the scale of an eigenvalue of zero, or 1.
+  """
+  n, d = flat.shape
+  flat = flat / max(1, n - recipe.covariance_unbiased) ** 0.5
+  value, vector = linalg.eigh(flat @ flat.T, overwrite_a=True, driver='evd')
+  ridge = _ridge(value.sum(), d, recipe)
+  spanned = value > value[-1] * n * np.finfo(float).eps
+  value, basis = value[spanned], (vector[:, spanned].T @ flat)
+  basis /= np.sqrt(value)[:, None]
+  null = 1.0 if recipe.null_as_is else ridge**-0.5
+  scale = (value + ridge) ** -0.5
+  return (
+    _identity_and(null, scale - null, basis),
+    _identity_and(1 / null, 1 / scale - 1 / null, basis),
   )
+
+
+def _identity_and(
+  multiple: float, weight: np.ndarray, basis: np.ndarray
+) -> np.ndarray:
+  """`multiple * I + basis^T diag(weight) basis`, `[d, d]`."""
+  whole = basis.T @ (weight[:, None] * basis)
+  whole[np.diag_indices_from(whole)] += multiple
+  return whole
+
+
+def _ridge(trace: float, d: int, recipe: Recipe) -> float:
+  """What is added to the eigenvalues of a covariance of that trace."""
+  unit = max(trace / d, _TINY**2) if recipe.ridge_relative else 1.0
+  return recipe.ridge * unit
+
+
+def seconds(name: str, shape: tuple[int, ...], dataset: str = '') -> float:
+  """About how long a fit takes on one core; 0 where nothing is whitened.
+
+  Args:
+    name: one of `NAMES`.
+    shape: of the training images, `(n, h, w, c)`.
+    dataset: see `fit`.
+  """
+  n, d = shape[0], int(np.prod(shape[1:]))
+  if not _applies(RECIPES[name].whiten, np.empty((0, *shape[1:])), dataset):
+    return 0.0
+  if _by_products(n, d):
+    return _CUBE_SECONDS * (n**3 + n * d**2)
+  return _CUBE_SECONDS * (d**3 + n * d**2 / 4)
 
 
 def _scales(
@@ -199,12 +258,10 @@ def _scales(
 ) -> tuple[np.ndarray, np.ndarray]:
   """What to multiply each principal direction by `[d]`, and those `[d, d]`."""
   d = len(covariance)
-  unit = 1.0
-  if recipe.ridge_relative:
-    unit = max(np.trace(covariance) / d, _TINY**2)
+  ridge = _ridge(np.trace(covariance), d, recipe)
   value, basis = linalg.eigh(covariance, overwrite_a=True, driver='evd')
   # Rounding can leave a null direction slightly below zero.
-  scale = (np.maximum(value, 0) + recipe.ridge * unit) ** -0.5
+  scale = (np.maximum(value, 0) + ridge) ** -0.5
   if recipe.null_as_is and n < d:
     scale[: d - n] = 1.0
   return scale, basis

@@ -31,6 +31,7 @@ __all__ = [
   'Recipe',
   'Support',
   'learner_test',
+  'recipe_steps',
   'source_accuracy',
   'source_predictions',
   'test_each',
@@ -68,6 +69,12 @@ class Recipe(NamedTuple):
   mesh: jax.sharding.Mesh | None = None
 
 
+def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
+  """Optimiser steps of one learner, by the set that it is trained on."""
+  steps = recipe.num_steps
+  return lambda data: steps(DistilledData(*data)) if callable(steps) else steps
+
+
 def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   """Trains one fresh learner; returns its variables."""
   k_init, k_data = jax.random.split(key)
@@ -75,8 +82,7 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   optimizer = recipe.optimizer
   if not isinstance(optimizer, optax.GradientTransformation):
     optimizer = optimizer(DistilledData(*data))
-  steps = recipe.num_steps
-  num_steps = steps(DistilledData(*data)) if callable(steps) else steps
+  num_steps = recipe_steps(recipe)(data)
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
 

@@ -6,7 +6,6 @@ have their turn.
 """
 
 import contextlib
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -17,11 +16,13 @@ import numpy as np
 
 from dd_jax.distiller import Distiller
 from dd_jax.run.checkpoint import Checkpointer
-from dd_jax.run.chunk import ROWS, finite_leaves, run_chunk
+from dd_jax.run.chunk import ROWS, finite_leaves
 from dd_jax.run.input_pipeline import InputPipeline, input_pipeline
 from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
+from dd_jax.run.loop import lowered
 from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
+from dd_jax.run.stages import told
 from dd_jax.run.watch import Watch, ridge
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, PyTree, UserError
@@ -158,7 +159,8 @@ class _Run:
     self._step_key, self._validation_key = self._placement.put(
       (keys[1], keys[2])
     )
-    with self._timed('init'), self._signals.raising():
+    stage = self._stage('making the first state, its networks with it')
+    with self._timed('init'), stage, self._signals.raising():
       state = self._placement.put(self._distiller.init(keys[0], source))
       self._start = self._placement.put(self._distilled(state))
       self._start_data = self._placement.put(self._distilled(state))
@@ -263,20 +265,16 @@ class _Run:
 
   def _compile(self) -> None:
     assert self._saved is not None and self._input is not None
-    chunk = functools.partial(
-      run_chunk, self._distiller.update, self._input.draw, self._placement.split
-    )
-    jitted = jax.jit(chunk, donate_argnums=0, **self._placement.outputs())
-    with self._timed('compile'):
+    with self._timed('compile'), self._stage('compiling the loop'):
       with self._signals.raising():
-        lowered = jitted.lower(
-          self._saved.state,
-          self._step_key,
-          self._input.data(self.step),
-          np.int32(0),
-          np.int32(0),
+        program = lowered(
+          self._distiller.update,
+          self._input,
+          self._placement,
+          (self._saved.state, self._step_key),
+          self.step,
         )
-      self._program = compile_in_thread(lowered, self._signals)
+      self._program = compile_in_thread(program, self._signals)
     for text in self._placement.messages:
       self._note(text, text)
 
@@ -364,7 +362,8 @@ class _Run:
     if self._validation_seconds > _SLOW_SECONDS:
       self.save()  # a signal may have to wait: the first one compiles
     before = self._seconds['validate']
-    with self._timed('validate'), self._signals.raising():
+    stage = self._stage(f'validating at step {self.step:,}')
+    with self._timed('validate'), stage, self._signals.raising():
       data = self._data()
       score = np.float32(self._validation.score(self._validation_key, data))
     self._validation_seconds = self._seconds['validate'] - before
@@ -380,6 +379,9 @@ class _Run:
     assert self._saved is not None
     # Copied: what is passed through unchanged would be donated with the state.
     return self._placement.put(self._distilled(self._saved.state))
+
+  def _stage(self, what: str) -> contextlib.AbstractContextManager[None]:
+    return told(self._writers, what)
 
   @contextlib.contextmanager
   def _timed(self, what: str) -> Iterator[None]:

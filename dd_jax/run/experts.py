@@ -74,6 +74,18 @@ def source(
   return with_experts(prepared.train, load_experts(store)), summary(store)
 
 
+def missing(config: Config, prepared: Prepared, cache: Cache) -> int:
+  """How many experts a run has to train first; nothing is written."""
+  if recipe.expert_span(config) is None or config['experts']['store']:
+    return 0
+  count: int = config['experts']['count']
+  try:
+    held = ExpertStore.open(_folder(wanted(config, prepared), cache))
+  except UserError:  # none yet, or a damaged one that is begun anew
+    return count
+  return count - len(held.experts)
+
+
 def wanted(config: Config, prepared: Prepared) -> dict[str, Any]:
   """All that the experts of a run depend on; see `experts.identity`."""
   span = recipe.expert_span(config)
@@ -153,11 +165,16 @@ def _named(config: Config, prepared: Prepared, span: Span) -> ExpertStore:
 
 def _cached(about: dict[str, Any], cache: Cache) -> ExpertStore:
   """The store of this identity, begun anew where it is damaged."""
-  text = json.dumps(about, sort_keys=True)
-  name = hashlib.sha256(text.encode()).hexdigest()[:32]
-  folder = Path(cache.directory) / 'experts' / name
+  folder = _folder(about, cache)
   try:
     return ExpertStore.start(folder, about)
   except UserError:
     shutil.rmtree(folder)
     return ExpertStore.start(folder, about)
+
+
+def _folder(about: dict[str, Any], cache: Cache) -> Path:
+  """Where experts of this identity are kept."""
+  text = json.dumps(about, sort_keys=True)
+  name = hashlib.sha256(text.encode()).hexdigest()[:32]
+  return Path(cache.directory) / 'experts' / name

@@ -7,7 +7,7 @@ then stands in the configuration.
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -53,40 +53,37 @@ class Decided(NamedTuple):
 
   Attributes:
     config: with every `measured` replaced.
-    notes: a line for each field that was.
+    changes: what they are now, by dotted field.
+    notes: a line for each of them.
   """
 
   config: Config
+  changes: dict[str, str]
   notes: list[str]
 
 
-def decide(
-  config: Config,
-  dataset: Dataset,
-  cache: Cache,
-  tell: Callable[[str], None] = lambda line: None,
-) -> Decided:
+def decide(config: Config, dataset: Dataset, cache: Cache) -> Decided:
   """Replaces every `measured` by what the training images allow.
 
   Args:
     config: of the run.
     dataset: whose training images are looked at.
     cache: where what was measured is kept.
-    tell: told a line before what takes seconds.
   """
   stated = flat(config)
   asked = [
     field for field in (*AUGMENTED, MIRROR) if stated.get(field) == MEASURED
   ]
   if not asked:
-    return Decided(config, [])
-  found = _measured(dataset, cache, tell)
-  changed, notes = copy.deepcopy(config), []
-  for field in asked:
-    text, note = _decided(config['method']['name'], field, found)
+    return Decided(config, {}, [])
+  found = _measured(dataset, cache)
+  method = config['method']['name']
+  decided = {field: _decided(method, field, found) for field in asked}
+  changed = copy.deepcopy(config)
+  for field, (text, _) in decided.items():
     recipe.update(changed, recipe.nested(field, text))
-    notes.append(note)
-  return Decided(changed, notes)
+  changes = {field: text for field, (text, _) in decided.items()}
+  return Decided(changed, changes, [note for _, note in decided.values()])
 
 
 def allowed(name: str, found: Mapping[str, Seen]) -> bool:
@@ -134,9 +131,7 @@ def _figures(name: str, found: Mapping[str, Seen]) -> str:
   return f'{words} {seen.changed:.0f} % against {seen.plain:.0f} %'
 
 
-def _measured(
-  dataset: Dataset, cache: Cache, tell: Callable[[str], None]
-) -> dict[str, Seen]:
+def _measured(dataset: Dataset, cache: Cache) -> dict[str, Seen]:
   """`measure`, or what it found before."""
   identity = {
     'invariance': _VERSION,
@@ -146,7 +141,6 @@ def _measured(
   held = _read(cache.get(identity))
   if held:
     return held
-  tell('augment: a small network is asked which operations real images allow')
   found = measure(jax.random.key(0), dataset.train, dataset.num_classes)
   cache.put(identity, json.dumps(found).encode())
   return found

@@ -27,7 +27,13 @@ _COUNTS = (
 )  # at least 1; other numbers may be 0
 _MIRROR = ('never', 'measured')
 _LAST_SEED = 2**32 - 1  # JAX and NumPy take no more without losing bits
-_FLAGS = ('ipc', 'seed', 'num_steps', 'image_size')  # have short names too
+_FLAGS = (
+  'ipc',
+  'seed',
+  'num_steps',
+  'minutes',
+  'image_size',
+)  # have short names too
 
 
 def check(config: Config) -> None:

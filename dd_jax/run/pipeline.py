@@ -2,9 +2,7 @@
 
 import contextlib
 import functools
-import itertools
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,33 +11,40 @@ import numpy as np
 from dd_jax import artifact, distiller, report
 from dd_jax.artifact import Artifact
 from dd_jax.cache import Cache
-from dd_jax.data import preprocess
-from dd_jax.data.dataset import Dataset, described
-from dd_jax.data.prepare import Prepared, prepare
-from dd_jax.data.preprocess import Preprocessing
+from dd_jax.data.dataset import Dataset
+from dd_jax.data.prepare import Prepared
 from dd_jax.data.source import Source
-from dd_jax.platform import here
 from dd_jax.run import (
   driver,
   experts,
-  invariances,
   limits,
   loading,
   memory,
   parts,
-  recipe,
-  registries,
+  plan,
 )
 from dd_jax.run.checkpoint import Checkpointer
+from dd_jax.run.inputs import (
+  Given,
+  Loaded,
+  decided_of,
+  identity_of,
+  loaded_of,
+  prepared_of,
+  scorer_of,
+)
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.lengthen import as_long_as, check_schedules, lengthens
-from dd_jax.run.machine import versions
+from dd_jax.run.packaged import packaged
+from dd_jax.run.plan import Plan
 from dd_jax.run.recipe import Config
 from dd_jax.run.record import record, score
 from dd_jax.run.resolved import resolved
 from dd_jax.run.result import Interrupted, Result
 from dd_jax.run.scoring import Scorer
-from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, RESULT, Workdir
+from dd_jax.run.stages import tell
+from dd_jax.run.stopwatch import Stopwatch, all_seconds
+from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, PLAN, RESULT, Workdir
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, UserError
 
@@ -62,8 +67,9 @@ def run(
   dataset: Dataset | None = None,
   workdir: Workdir | None = None,
   writers: Sequence[Writer] = (),
-  command: str = '',
+  command: Callable[[Mapping[str, str]], str] = lambda changes: '',
   mesh: jax.sharding.Mesh | None = None,
+  estimate: bool = False,
 ) -> Outcome:
   """Distils, scores and reports.
 
@@ -73,9 +79,12 @@ def run(
     workdir: where everything is written, and continued from; without it nothing
       is written.
     writers: told what happens while distilling.
-    command: reproduces the run; for the report.
+    command: reproduces the run, with the fields that were found for it, by
+      dotted name; for the report.
     mesh: over whose `data` axis batches and learners are split; see
       `driver.distill`.
+    estimate: says first what the run will take, as where `minutes` is asked
+      for.
 
   Raises:
     UserError: what the user gave is wrong, or the loss diverged.
@@ -84,117 +93,152 @@ def run(
   limits.check(config)
   kept = functools.partial(_kept, workdir)
   with memory.told(config, kept):
-    return _run(config, dataset, workdir, writers, command, mesh)
+    given = Given(config, workdir, writers, command, mesh, estimate)
+    return _run(given, dataset)
 
 
-def _run(
+def estimate(
   config: Config,
-  dataset: Dataset | None,
-  workdir: Workdir | None,
-  writers: Sequence[Writer],
-  command: str,
-  mesh: jax.sharding.Mesh | None,
-) -> Outcome:
+  *,
+  writers: Sequence[Writer] = (),
+  mesh: jax.sharding.Mesh | None = None,
+) -> Plan:
+  """What a run would be, and take; it is not run, and nothing is written.
+
+  Args:
+    config: see `run`.
+    writers: see `run`.
+    mesh: see `run`.
+
+  Raises:
+    UserError: see `run`.
+    Interrupted: see `run`.
+  """
+  limits.check(config)
+  with memory.told(config):
+    given = Given(config, None, writers, lambda changes: '', mesh, True)
+    clock = Stopwatch()
+    loaded = loaded_of(given, None)
+    given, _ = decided_of(given, loaded)
+    config = given.config
+    prepared = prepared_of(given, loaded, Cache())
+    _method(config, prepared, scorer_of(given, loaded, prepared, Cache()))
+    made = _planned(given, loaded, prepared, clock)
+    assert made is not None  # asked for
+    return made
+
+
+def _run(given: Given, dataset: Dataset | None) -> Outcome:
   clock = Stopwatch()
-  dataset, cache = dataset or loading.load_dataset(config), Cache()
-  _tell(writers, [described(dataset), *dataset.provenance['notes']])
-  tell = lambda line: _tell(writers, [line])
-  config, decided = invariances.decide(config, dataset, cache, tell)
-  start, fitted = parts.started_from(config), parts.preprocessing(config)
-  identity = _identity(config, dataset, start, fitted)
-  finished = _finished(workdir, identity) if workdir else None
-  if workdir and finished:
-    return Outcome(artifact.load(workdir.path / ARTIFACT), finished)
-  tell(f'preprocessing: {config["preprocessing"]}')  # may take minutes
-  prepared = prepare(dataset, fitted, cache=cache)
-  first = start.data if start else None
-  report_score = functools.partial(_progress, writers, 'scoring')
-  scorer = Scorer(config, prepared, cache, mesh, first, here(), report_score)
+  loaded = loaded_of(given, dataset)
+  given, decided = decided_of(given, loaded)
+  finished = _finished(given.workdir, identity_of(given.config, loaded))
+  if finished:
+    return finished
+  cache = Cache()
+  prepared = prepared_of(given, loaded, cache)
+  scorer = scorer_of(given, loaded, prepared, cache)
+  method = _method(given.config, prepared, scorer)
   clock.lap('load')
-  method = _method(config, prepared, scorer)
-  checkpointer = None
-  if workdir:
-    workdir.claim(identity)
-    checkpointer = Checkpointer(
-      workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
-    )
-  notes = decided + parts.notes(config, scorer.setting)
-  notes += loading.notes(config, prepared)
-  _tell(writers, notes)
+  chosen = _planned(given, loaded, prepared, clock)
+  if chosen is not None:
+    tell(given.writers, chosen.lines)
+    held = chosen.record(given.config['minutes'])
+    given = given._replace(config=chosen.config, plan=held)
+    scorer = scorer_of(given, loaded, prepared, cache)
+    method = _method(given.config, prepared, scorer)
+    clock.lap('measure')
+  checkpointer = _claimed(given, identity_of(given.config, loaded))
+  notes = decided + parts.notes(given.config, scorer.setting)
+  notes += loading.notes(given.config, prepared)
+  tell(given.writers, notes)
   clock.lap()
-  source, taught = _source(config, prepared, cache, writers, mesh)
+  source, taught = _source(given, prepared, cache)
   clock.lap('experts' if taught else None)
-  with _released(workdir):
-    result = driver.distill(
-      method,
-      source,
-      seed=config['seed'],
-      num_steps=num_steps(config, prepared),
-      validation=scorer.validation(),
-      checkpointer=checkpointer,
-      writers=writers,
-      mesh=mesh,
-    )
-  made = _artifact(config, prepared, result)
-  if workdir:
-    artifact.save(workdir.path / ARTIFACT, made)
+  result = _distilled(given, scorer, method, source, checkpointer)
+  made = packaged(given.config, prepared, result)
+  if given.workdir:
+    artifact.save(given.workdir.path / ARTIFACT, made)
   clock.lap()
-  found = _scored(scorer, made.data, result.step, writers)
+  found = _scored(scorer, made.data, result.step, given.writers)
   clock.lap('evaluate')
-  told = record(made, result, found, command)
-  told['notes'] += notes
-  told['resolved'] = resolved(config, prepared, result.step)
+  told = _told(given, made, result, found, notes)
+  told['resolved'] = resolved(given.config, prepared, result.step)
   if taught is not None:
     told['experts'] = taught
-  told['seconds'] = _seconds(clock.seconds, result.seconds)
-  _tell(writers, [f'warning: {warning}' for warning in found['warnings']])
-  if workdir:
-    _write(workdir, made, told)
+  told['seconds'] = all_seconds(clock.seconds, result.seconds)
+  if given.workdir:
+    _write(given.workdir, made, told)
   return Outcome(made, told)
 
 
-class Stopwatch:
-  """Seconds of what is done one after the other.
-
-  Attributes:
-    seconds: by name.
-  """
-
-  def __init__(self) -> None:
-    self.seconds: dict[str, float] = {}
-    self._last = time.perf_counter()
-
-  def lap(self, name: str | None = None) -> None:
-    """Ends what goes on, kept under its name if it has one."""
-    now = time.perf_counter()
-    if name is not None:
-      self.seconds[name] = now - self._last
-    self._last = now
+def _planned(
+  given: Given, loaded: Loaded, prepared: Prepared, clock: Stopwatch
+) -> Plan | None:
+  """The run as it was measured to be; None where that was not asked for."""
+  config, writers = given.config, given.writers
+  if not (config['minutes'] or given.estimate):
+    return None
+  first = loaded.start.data if loaded.start else None
+  bench = plan.Bench(prepared, Cache(), given.mesh, first, writers)
+  config = {**config, 'num_steps': num_steps(config, prepared)}
+  work = plan.found if config['minutes'] else plan.estimated
+  try:
+    return interruptible(lambda: work(bench, config, clock.total))
+  except Stop as stop:
+    raise Interrupted(0, stop.signum) from None
 
 
-def _seconds(
-  own: dict[str, float], outer: dict[str, float]
-) -> dict[str, float]:
-  """Those of all phases, in their order."""
-  before = {k: v for k, v in own.items() if k != 'evaluate'}
-  spent = {**before, **outer, 'evaluate': own['evaluate']}
-  return {k: round(v, 3) for k, v in spent.items()}
+def _claimed(given: Given, identity: dict[str, Any]) -> Checkpointer | None:
+  """Takes the folder for this run, where there is one."""
+  workdir = given.workdir
+  if workdir is None:
+    return None
+  workdir.claim(identity)
+  if given.plan is not None:
+    workdir.write_json(PLAN, given.plan)
+  return Checkpointer(
+    workdir.path / CHECKPOINTS, identity, free=('config.num_steps',)
+  )
 
 
-def _identity(
-  config: Config,
-  dataset: Dataset,
-  start: Artifact | None,
-  fitted: str | Preprocessing,
+def _distilled(
+  given: Given,
+  scorer: Scorer,
+  method: distiller.Distiller,
+  source: Source,
+  checkpointer: Checkpointer | None,
+) -> Result:
+  """The outer loop, to its end."""
+  with _released(given.workdir):
+    return driver.distill(
+      method,
+      source,
+      seed=given.config['seed'],
+      num_steps=num_steps(given.config, scorer.prepared),
+      validation=scorer.validation(),
+      checkpointer=checkpointer,
+      writers=given.writers,
+      mesh=given.mesh,
+    )
+
+
+def _told(
+  given: Given,
+  made: Artifact,
+  result: Result,
+  found: dict[str, Any],
+  notes: Sequence[str],
 ) -> dict[str, Any]:
-  """All that makes two runs the same run, as nested JSON."""
-  found = {'config': loading.portable(config), 'data': dataset.provenance}
-  # The name of a file, distilled.npz as a rule, would not tell.
-  if start:
-    found['start'] = {'sha256': artifact.digest(start)}
-  if isinstance(fitted, Preprocessing):
-    found['preprocessing'] = {'sha256': preprocess.digest(fitted)}
-  return found
+  """What `result.json` holds, but for times and what a rule decided."""
+  held = given.plan or (given.workdir.plan() if given.workdir else None)
+  command = given.command(held['changes'] if held else {})
+  result_of = record(made, result, found, command)
+  result_of['notes'] += notes
+  if held:
+    result_of['plan'] = held
+  tell(given.writers, [f'warning: {w}' for w in found['warnings']])
+  return result_of
 
 
 @contextlib.contextmanager
@@ -210,13 +254,23 @@ def _released(workdir: Workdir | None) -> Iterator[None]:
 
 
 def _finished(
-  workdir: Workdir, identity: dict[str, Any]
-) -> dict[str, Any] | None:
-  """The result of a run that is done; None where steps are left, or added.
+  workdir: Workdir | None, identity: dict[str, Any]
+) -> Outcome | None:
+  """That of a run that is done; None where steps are left, or added.
 
   Raises:
     UserError: the folder is another run's, or the run cannot be lengthened.
   """
+  found = _result(workdir, identity) if workdir else None
+  if workdir is None or found is None:
+    return None
+  return Outcome(artifact.load(workdir.path / ARTIFACT), found)
+
+
+def _result(
+  workdir: Workdir, identity: dict[str, Any]
+) -> dict[str, Any] | None:
+  """What `result.json` holds of a run that is done."""
   held = workdir.held()
   if held is None or not lengthens(held, identity):
     return workdir.finished(identity)
@@ -232,16 +286,14 @@ def _kept(workdir: Workdir | None) -> str:
 
 
 def _source(
-  config: Config,
-  prepared: Prepared,
-  cache: Cache,
-  writers: Sequence[Writer],
-  mesh: jax.sharding.Mesh | None,
+  given: Given, prepared: Prepared, cache: Cache
 ) -> tuple[Source, dict[str, Any] | None]:
   """What the method reads; trains its experts where it wants any."""
   try:
     with Signals() as signals, signals.raising():
-      return experts.source(config, prepared, cache, writers, mesh)
+      return experts.source(
+        given.config, prepared, cache, given.writers, given.mesh
+      )
   except Stop as stop:
     raise Interrupted(0, stop.signum) from None
 
@@ -259,24 +311,12 @@ def _method(
   return scorer.build({**config, 'num_steps': steps})
 
 
-def _tell(writers: Sequence[Writer], lines: Sequence[str]) -> None:
-  for writer, line in itertools.product(writers, lines):
-    writer.message(line)
-
-
-def _progress(
-  writers: Sequence[Writer], what: str, done: int, total: int
-) -> None:
-  for writer in writers:
-    writer.progress(what, done, total)
-
-
 def _scored(
   scorer: Scorer, data: DistilledData, step: int, writers: Sequence[Writer]
 ) -> dict[str, Any]:
   """`record.score`; a signal does not have to wait for its end."""
   try:
-    _tell(writers, ['scoring on the test set'])
+    tell(writers, ['scoring on the test set'])
     return interruptible(lambda: score(scorer, data))
   except Stop as stop:
     raise Interrupted(step, stop.signum) from None
@@ -292,46 +332,6 @@ def num_steps(config: Config, prepared: Prepared) -> int:
       'training data; allowed are 0 and more'
     )
   return -(-len(prepared.train) // config['method']['batch_size'])
-
-
-def _artifact(config: Config, prepared: Prepared, result: Result) -> Artifact:
-  dataset = prepared.dataset
-  data = jax.tree.map(np.asarray, result.data)
-  metadata = {
-    'method': config['method']['name'],
-    'dataset': dataset.provenance,
-    'class_names': list(dataset.class_names),
-    'label_encoding': config['label_encoding'],
-    'preprocessing': {
-      'name': prepared.preprocessing.name,
-      'unit_norm': prepared.preprocessing.unit_norm,
-    },
-    'ipc': config['ipc'],
-    'budget': _budget(config, result),
-    'config': loading.portable(config),
-    'seed': config['seed'],
-    'versions': versions(),
-  }
-  if data.factors is not None:
-    metadata['decoder'] = recipe.decoder(config)
-  outside = registries.added(registries.named(config))
-  if outside:
-    metadata['parts'] = outside
-  start = np.asarray(prepared.preprocessing.display(result.start.image))
-  return Artifact(data, prepared.preprocessing, start, metadata)
-
-
-def _budget(config: Config, result: Result) -> dict[str, Any]:
-  """What the set takes, and what a learner sees of it."""
-  cost = distiller.budget(result.state, result.data)
-  classes = result.data.label.shape[1]
-  plain = result.data.image[0].size + classes * recipe.learns_labels(config)
-  return {
-    'stored_floats': cost.floats,
-    'stored_bytes': cost.bytes,
-    'stored_images_per_class': round(cost.bytes / (4 * plain * classes), 3),
-    'decoded_images': len(result.data.image),
-  }
 
 
 def _write(workdir: Workdir, made: Artifact, record: dict[str, Any]) -> None:

@@ -134,7 +134,7 @@ def default(method: str = 'kip') -> Config:
     UserError: there is no such method.
   """
   check_name('method', method, METHODS)
-  config = copy.deepcopy(COMMON)
+  config = copied(COMMON)
   config['method'] = {'name': method, **settings(METHODS[method].factory)}
   for section in _FACTORIES:
     _rename(config, section, config[section]['name'])
@@ -179,6 +179,11 @@ def nested(field: str, value: Any) -> Config:
   for part in reversed(field.split('.')):
     value = {part: value}
   return value  # type: ignore[no-any-return]
+
+
+def copied(config: Config) -> Config:
+  """A configuration of its own, to be changed."""
+  return copy.deepcopy(config)
 
 
 def settings(factory: Callable[..., Any]) -> Config:

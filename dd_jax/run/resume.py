@@ -37,7 +37,8 @@ def configuration(
       'the file that has it with --config'
     )
   config = recipe.update(recipe.default(method), held['config'])
-  changes = {k: v for k, v in named.items() if k != 'method'}
+  # How long it is was found when it was started.
+  changes = {k: v for k, v in named.items() if k not in ('method', 'minutes')}
   return settings.change(recipe.update(config, changes), fields)
 
 

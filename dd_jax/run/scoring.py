@@ -72,7 +72,7 @@ class Scorer:
     section = self.config['evaluation']
     if not self.validates:
       return None
-    chosen = self._protocol(
+    chosen = self.protocol(
       section['protocol'],
       self.config['label_encoding'],
       section['validation_steps'] or section['steps'],
@@ -102,13 +102,13 @@ class Scorer:
     """
     section = self.config['evaluation']
     for name in (section['protocol'], *section['others']):
-      self._protocol(name, self.config['label_encoding'], section['steps'])
+      self.protocol(name, self.config['label_encoding'], section['steps'])
     if section['features'] == 'network':
       parts.build_network(_feature_network(), self.setting)
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
-    names = self._counted(self._protocols, 0)
+    names = self._counted(self.protocols, 0)
     return {name: self._score(name, key, data) for name in names}
 
   def baselines(self, key: Key) -> dict[str, Score]:
@@ -118,18 +118,18 @@ class Scorer:
     others, over learners.
     """
     names = self.config['evaluation']['baselines']
-    told = self._counted(names, len(self._protocols))
+    told = self._counted(names, len(self.protocols))
     return {name: self._baseline(name, key) for name in told}
 
   @property
-  def _protocols(self) -> tuple[str, ...]:
+  def protocols(self) -> tuple[str, ...]:
     """The headline protocol and the others, each once."""
     section = self.config['evaluation']
     return tuple(dict.fromkeys((section['protocol'], *section['others'])))
 
   def _counted(self, names: Sequence[str], before: int) -> Iterator[str]:
     """The names of scores, reported as they are begun and when all are done."""
-    total = len(self._protocols) + len(self.config['evaluation']['baselines'])
+    total = len(self.protocols) + len(self.config['evaluation']['baselines'])
     for done, name in enumerate(names, before):
       self.report(done, total)
       yield name
@@ -138,7 +138,7 @@ class Scorer:
 
   def _score(self, name: str, key: Key, data: DistilledData) -> Score:
     section = self.config['evaluation']
-    chosen = self._protocol(
+    chosen = self.protocol(
       name, self.config['label_encoding'], section['steps']
     )
     return evaluate(
@@ -146,7 +146,14 @@ class Scorer:
     )
 
   @functools.cache  # noqa: B019 (a scorer lives for one run)
-  def _protocol(self, name: str, encoding: str, steps: int) -> Protocol:
+  def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
+    """A protocol on this run's data.
+
+    Args:
+      name: one of `PROTOCOLS`.
+      encoding: of the labels that it is given.
+      steps: of a learner; 0 for the protocol's own.
+    """
     section = self.config['evaluation']
     learner, setting = section['network'], self.setting
     chosen = protocol(
@@ -224,7 +231,7 @@ class Scorer:
     self, key: Key, data: DistilledData, learners: int | None
   ) -> Score:
     section = self.config['evaluation']
-    chosen = self._protocol(section['protocol'], 'one-hot', section['steps'])
+    chosen = self.protocol(section['protocol'], 'one-hot', section['steps'])
     count = learners or section['learners']
     test = self.prepared.test
     found = evaluate(chosen, key, data, test, num_learners=count)

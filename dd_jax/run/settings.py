@@ -66,10 +66,24 @@ def configuration(
       f'--method={method}: the recipe {file} is for '
       f'{config["method"]["name"]}; leave out one of the two'
     )
-  if 'num_steps' in {**values, **fields}:
-    config['minutes'] = 0.0  # those of a default; both may be given
-  recipe.update(config, values)
+  update(config, values)
   return change(config, fields)
+
+
+def _minutes_last(fields: Mapping[str, str]) -> list[tuple[str, str]]:
+  """Fields in their order, but for the one that another takes back."""
+  return sorted(fields.items(), key=lambda item: item[0] == 'minutes')
+
+
+def update(config: recipe.Config, changes: Mapping[str, Any]) -> recipe.Config:
+  """As `recipe.update`: steps that are given stand for a default's minutes.
+
+  Raises:
+    UserError: an unknown or ill-typed field.
+  """
+  if 'num_steps' in changes:
+    config['minutes'] = 0.0  # both may be given
+  return recipe.update(config, changes)
 
 
 def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
@@ -78,8 +92,8 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
   Raises:
     UserError: an unknown or ill-typed field.
   """
-  for field, text in fields.items():
-    recipe.update(config, recipe.nested(field, _value(config, field, text)))
+  for field, text in _minutes_last(fields):
+    update(config, recipe.nested(field, _value(config, field, text)))
   return config
 
 
@@ -90,7 +104,7 @@ def _recipe(
   if 'dataset' in flags:
     flags['dataset'] = pathlib.Path(flags['dataset']).stem
   if file is None:
-    return _own_recipe(method or 'kip', flags)
+    return own_recipe(method or 'kip', flags)
   name, _, argument = file.partition(':')
   return _load(_path(name), name, _asked(file, argument), flags)
 
@@ -111,14 +125,22 @@ def _path(name: str) -> pathlib.Path:
   return found
 
 
-def _own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
-  """That of the set and method; where there is none, see `unknown`."""
+def own_recipe(method: str, flags: Mapping[str, Any]) -> recipe.Config:
+  """The recipe of a set and method; see `unknown` where there is none.
+
+  Args:
+    method: by name.
+    flags: `dataset`, the name of the set, and `ipc`, where they are given.
+
+  Raises:
+    UserError: there is no such method.
+  """
   check_name('--method', method, recipe.METHODS)
   name = f'{flags.get("dataset", recipe.COMMON["dataset"])}_{method}'
   path = recipes.find(name)
   if path:
     return _load(path, name, {}, flags)
-  return unknown.defaults({**recipe.default(method), **flags})
+  return unknown.defaults(recipe.default(method))
 
 
 def _asked(file: str, argument: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ ARTIFACT = 'distilled.npz'
 RESULT = 'result.json'
 CHECKPOINTS = 'checkpoints'
 RUN = 'run.json'
+PLAN = 'plan.json'
 _OURS = (
   ARTIFACT,
   RESULT,
@@ -24,6 +25,7 @@ _OURS = (
   'curves.svg',
   'report.html',
   'tensorboard',
+  PLAN,
   RUN,
 )
 
@@ -83,6 +85,11 @@ class Workdir:
       UserError: `run.json` is damaged.
     """
     return _read_json(self.path / RUN) if self.resumed else None
+
+  def plan(self) -> dict[str, Any] | None:
+    """How the length of the run was found; None where it was given."""
+    path = self.path / PLAN
+    return _read_json(path) if path.exists() else None
 
   def check(self, identity: Mapping[str, Any]) -> None:
     """Refuses to resume another run than this one.

@@ -58,6 +58,34 @@ def test_zca_recipes_match_brute_force(name, n):
 
 
 @pytest.mark.parametrize('name', ZCA)
+def test_few_large_images_are_whitened_by_their_products(name, monkeypatch):
+  image = _images(40)
+  plain = fitting.fit(name, image)
+  monkeypatch.setattr(fitting, '_GRAM_VALUES', 1)
+  got = fitting.fit(name, image)
+  want, _, _ = _by_hand(name, image)
+  own = _apply(got, image).reshape(len(image), -1)
+  np.testing.assert_allclose(own, want, atol=2e-5 * np.abs(want).max())
+  other = _images(300)[40:]
+  ours, theirs = (_apply(p, other) for p in (got, plain))
+  # The direction of the images' own mean, where it is taken off, is no image's:
+  # one way calls it spanned, with an eigenvalue of zero, the other does not.
+  if name in ('kip', 'rfad'):
+    np.testing.assert_allclose(ours, theirs, atol=2e-5 * np.abs(theirs).max())
+  back = np.asarray(got.zca.invert(got.zca.apply(jnp.asarray(other, float))))
+  np.testing.assert_allclose(back, other, atol=2e-3 * np.abs(other).max())
+
+
+def test_a_fit_says_how_long_it_takes():
+  assert fitting.seconds('standardise', (50_000, 96, 96, 3)) == 0
+  assert fitting.seconds('frepo', (50_000, 28, 28, 1)) == 0
+  small = fitting.seconds('frepo', (50_000, 32, 32, 3))
+  many = fitting.seconds('frepo', (50_000, 64, 64, 3))
+  assert many > 60 > small
+  assert fitting.seconds('frepo', (1_000, 64, 64, 3)) < many / 5
+
+
+@pytest.mark.parametrize('name', ZCA)
 def test_the_whitened_covariance_is_what_the_recipe_says(name):
   image = _images()
   got = _apply(fitting.fit(name, image), image).reshape(len(image), -1)

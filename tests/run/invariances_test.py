@@ -26,7 +26,11 @@ def decide(tmp_path, monkeypatch):
       invariances, 'measure', lambda *asked: calls.append(asked) or found
     )
     decided = invariances.decide(config, dataset, Cache(tmp_path))
-    return *decided, len(calls)
+    same = recipe.copied(config)
+    for field, text in decided.changes.items():
+      recipe.update(same, recipe.nested(field, text))
+    assert same == decided.config
+    return decided.config, decided.notes, len(calls)
 
   return run
 

@@ -164,7 +164,7 @@ def finished(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run') / 'work'
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv('DD_JAX_CACHE', str(tmp_path_factory.mktemp('cache')))
-    outcome = run(folder, command='the command')
+    outcome = run(folder, command=lambda changes: 'the command')
   return folder, outcome
 
 

@@ -113,8 +113,17 @@ def test_without_a_file_the_set_and_method_choose_it():
   assert config == {**own, 'dataset': '/x/mnist.npz'}
   assert configuration(None, {}, {})['method']['name'] == 'kip'
   none = configuration(None, {'dataset': 'x', 'method': 'dm'}, {})
-  assert none == unknown.defaults({**recipe.default('dm'), 'dataset': 'x'})
-  assert none['minutes'] and not own['minutes']
+  assert none == {**unknown.defaults(recipe.default('dm')), 'dataset': 'x'}
+  assert none['minutes'] == unknown.MINUTES
+
+
+def test_who_says_how_many_steps_says_no_time():
+  for named, fields in (({'num_steps': 7}, {}), ({}, {'num_steps': '7'})):
+    config = configuration(None, {'dataset': 'x', **named}, fields)
+    assert (config['num_steps'], config['minutes']) == (7, 0.0)
+  both = {'dataset': 'x', 'num_steps': 7, 'minutes': 2.5}
+  assert configuration(None, both, {})['minutes'] == 2.5
+  assert configuration('mnist_dm', {}, {})['minutes'] == 0.0
 
 
 @pytest.mark.parametrize('name', ['mnist_dm', 'published/dc'])

@@ -60,11 +60,14 @@ class Protocol(NamedTuple):
     score: `(keys [m], data, test) -> accuracies in [0, 1]`, `[m]`; one learner
       a key. See `Test`.
     exact: nothing is random: one key is enough and there is no deviation.
+    steps: optimiser steps of one learner, by the set that it is trained on;
+      None where they are not the protocol's to say.
   """
 
   name: str
   score: Test
   exact: bool = False
+  steps: Callable[[DistilledData], int | jax.Array] | None = None
 
 
 def unmirrored(name: str, mirrors: bool, setting: Setting) -> str:

@@ -6,7 +6,7 @@ import jax
 import optax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, learner_test, recipe_steps
 from dd_jax.evaluation.optimizers import restarted_sgd
 from dd_jax.evaluation.protocols.base import (
   Protocol,
@@ -31,7 +31,8 @@ def dc(setting: Setting) -> Protocol:
   """
   transform = augment.dc_mnist() if setting.dataset == 'mnist' else None
   plain = recipe(setting, transform, lambda data: STEP_SIZE)
-  return Protocol('dc', on_simplex(setting, learner_test(plain)))
+  test = on_simplex(setting, learner_test(plain))
+  return Protocol('dc', test, steps=recipe_steps(plain))
 
 
 def recipe(

@@ -5,7 +5,7 @@ import functools
 import optax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, learner_test, recipe_steps
 from dd_jax.evaluation.optimizers import warmed_adam
 from dd_jax.evaluation.protocols.base import (
   Protocol,
@@ -40,7 +40,9 @@ def frepo(setting: Setting) -> Protocol:
   learner is FRePo's ConvNet without normalisation.
   """
   name = unmirrored('frepo', _colour(setting), setting)
-  return Protocol(name, centred(setting, learner_test(recipe(setting))))
+  own = recipe(setting)
+  test = centred(setting, learner_test(own))
+  return Protocol(name, test, steps=recipe_steps(own))
 
 
 def recipe(setting: Setting) -> Recipe:

@@ -16,5 +16,6 @@ def kip_nn(setting: Setting) -> Protocol:
   ConvNet of width 1,024 without normalisation, 5,000 steps, labels as learned.
   """
   network = learner(setting, NETWORKS['kip_convnet'])
-  test = tangent_test(network, setting.steps or 5000, setting.mesh)
-  return Protocol('kip-nn', centred(setting, test))
+  steps = setting.steps or 5000
+  test = centred(setting, tangent_test(network, steps, setting.mesh))
+  return Protocol('kip-nn', test, steps=lambda data: steps)

@@ -37,4 +37,5 @@ def ld(setting: Setting) -> Protocol:
     50,
     mesh=setting.mesh,
   )
-  return Protocol('ld', on_simplex(setting, learner_test(recipe)))
+  test = on_simplex(setting, learner_test(recipe))
+  return Protocol('ld', test, steps=steps)

@@ -3,7 +3,7 @@
 import jax
 
 from dd_jax import augment
-from dd_jax.evaluation.learners import learner_test
+from dd_jax.evaluation.learners import learner_test, recipe_steps
 from dd_jax.evaluation.protocols import dc
 from dd_jax.evaluation.protocols.base import (
   Protocol,
@@ -29,7 +29,8 @@ def mtt(setting: Setting) -> Protocol:
   transform = augment.dsa(strategy, siamese=False)
   recipe = dc.recipe(setting, transform, _step_size)
   name = unmirrored('mtt', mirrors, setting)
-  return Protocol(name, on_simplex(setting, learner_test(recipe)))
+  test = on_simplex(setting, learner_test(recipe))
+  return Protocol(name, test, steps=recipe_steps(recipe))
 
 
 def _step_size(data: DistilledData) -> float | jax.Array:

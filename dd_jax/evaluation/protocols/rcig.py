@@ -46,4 +46,4 @@ def rcig(setting: Setting) -> Protocol:
     return trained.predict(keys, doubled, real)
 
   name = unmirrored('rcig', colour, setting)
-  return Protocol(name, centred(setting, Tester(predict)))
+  return Protocol(name, centred(setting, Tester(predict)), steps=steps)

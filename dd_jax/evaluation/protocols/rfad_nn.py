@@ -60,7 +60,8 @@ def rfad_nn(setting: Setting) -> Protocol:
   def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
     return tester(len(data.image)).predict(keys, data, real)
 
-  return Protocol('rfad-nn', centred(setting, Tester(predict)))
+  test = centred(setting, Tester(predict))
+  return Protocol('rfad-nn', test, steps=lambda data: setting.steps or _STEPS)
 
 
 def _rates(setting: Setting, size: int) -> tuple[float, float, float]:

@@ -7,8 +7,9 @@ r"""Distils a data set and scores what came out.
 With no flags: kip, the embedded digits, 10 images of each class.
 """
 
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,7 @@ from dd_jax.run import (
   resume,
   seeds,
   settings,
+  unknown,
 )
 from dd_jax.run.commands import data_flags
 from dd_jax.run.workdir import RUN, Workdir
@@ -70,6 +72,22 @@ _STEPS = flags.DEFINE_integer(
   'num_steps',
   None,
   "Outer steps. Default: the recipe's.",
+  flag_values=FLAGS,
+)
+_MINUTES = flags.DEFINE_float(
+  'minutes',
+  None,
+  'Of the whole run, scoring included: what it takes here is measured first, '
+  "the number of steps follows, at most --num_steps or the recipe's, and with "
+  'it what else would take too long; all is said, and repeats from the printed '
+  f'command. Default: {unknown.MINUTES:g} for a set without a recipe, where no '
+  '--num_steps is given.',
+  flag_values=FLAGS,
+)
+_ESTIMATE = flags.DEFINE_bool(
+  'estimate',
+  False,
+  'Say what the run would take, in time and memory, and stop.',
   flag_values=FLAGS,
 )
 _WORKDIR = flags.DEFINE_string(
@@ -117,7 +135,14 @@ _TENSORBOARD = flags.DEFINE_bool(
   flag_values=FLAGS,
 )
 
-_ELSEWHERE = ('workdir', 'resume', 'overwrite', 'tensorboard', 'quiet')
+_ELSEWHERE = (
+  'workdir',
+  'resume',
+  'overwrite',
+  'tensorboard',
+  'quiet',
+  'minutes',  # what was found stands for it
+)
 
 
 class _Asked(NamedTuple):
@@ -125,13 +150,16 @@ class _Asked(NamedTuple):
 
   config: recipe.Config
   workdir: Workdir
-  command: str
+  command: Callable[[Mapping[str, str]], str]
   continued: bool  # its settings are those that the folder holds
 
 
 def distill(fields: dict[str, str]) -> None:
   """Runs what the flags describe, once for each seed."""
   mesh = command_line.mesh(_DEVICES.value)
+  if _ESTIMATE.value:
+    _estimate(fields, mesh)
+    return
   chosen = seeds.parse(_SEED.value)
   top = pathlib.Path(_WORKDIR.value or _default_workdir(chosen, fields))
   if len(chosen) < 2:
@@ -143,8 +171,37 @@ def distill(fields: dict[str, str]) -> None:
   folders: dict[int | None, pathlib.Path] = {
     seed: top / seeds.folder(seed) for seed in chosen
   }
-  results = [_run(asked, mesh) for asked in _runs(folders, fields)]
+  results = _each(_runs(folders, fields), mesh)
   _summarise(top, seeds.summary(dict(zip(chosen, results, strict=True))))
+
+
+def _estimate(fields: dict[str, str], mesh: jax.sharding.Mesh | None) -> None:
+  """Prints what the run would take."""
+  seeds_given = seeds.parse(_SEED.value)
+  named = {**_given(), **({'seed': seeds_given[0]} if seeds_given else {})}
+  config = settings.configuration(_CONFIG.value, named, fields)
+  quiet = FLAGS['quiet'].value
+  told = [] if quiet else writers(None, config, progress=True)
+  plan = pipeline.estimate(config, writers=told, mesh=mesh)
+  print('\n'.join(plan.lines))
+
+
+def _each(
+  runs: Sequence[_Asked], mesh: jax.sharding.Mesh | None
+) -> list[dict[str, Any]]:
+  """Runs that differ in their seed alone: what the first finds, all have."""
+  results: list[dict[str, Any]] = []
+  for asked in runs:
+    if results and asked.config['minutes']:
+      asked = _as_found(asked, results[0]['plan']['changes'])
+    results.append(_run(asked, mesh))
+  return results
+
+
+def _as_found(asked: _Asked, found: Mapping[str, str]) -> _Asked:
+  config = settings.change({**asked.config, 'minutes': 0.0}, found)
+  command = lambda changes: asked.command({**found, **changes})
+  return asked._replace(config=config, command=command)
 
 
 def _runs(
@@ -174,10 +231,10 @@ def _asked(
   named = _given() if seed is None else {**_given(), 'seed': seed}
   if held:
     config = resume.configuration(held, named, fields)
-    command = resume.command(config)
+    command = lambda changes: resume.command(config)
   else:
     config = settings.configuration(_CONFIG.value, named, fields)
-    command = _command(seed, fields)
+    command = functools.partial(_command, seed, fields)
   limits.check(config)
   return _Asked(config, workdir, command, bool(held))
 
@@ -188,6 +245,7 @@ def _given() -> dict[str, Any]:
     'method': _METHOD.value,
     'ipc': _IPC.value,
     'num_steps': _STEPS.value,
+    'minutes': _MINUTES.value,
   }
   return {**data_flags.stated(named), **_of_data()}
 
@@ -208,10 +266,16 @@ def _run(asked: _Asked, mesh: jax.sharding.Mesh | None) -> dict[str, Any]:
     writers=told,
     command=asked.command,
     mesh=mesh,
+    estimate=_published() and not workdir.has_checkpoint,
   )
   print(summary(outcome))
   print(f'report: {workdir.path / "report.html"}')
   return outcome.result
+
+
+def _published() -> bool:
+  """Whether the run is one whose cost nobody has cut."""
+  return (_CONFIG.value or '').startswith('published/')
 
 
 def _dataset(config: recipe.Config) -> Dataset:
@@ -227,9 +291,14 @@ def _summarise(top: pathlib.Path, found: dict[str, Any]) -> None:
   print(f'summary: {top / seeds.FILE}')
 
 
-def _command(seed: int | None, fields: dict[str, str]) -> str:
-  """What repeats this run in another folder."""
+def _command(
+  seed: int | None, fields: Mapping[str, str], found: Mapping[str, str]
+) -> str:
+  """What repeats this run in another folder, with what was found for it."""
   given = command_line.given_flags(FLAGS)
+  fields = {k: v for k, v in {**fields, **found}.items() if k != 'minutes'}
+  if 'num_steps' in fields:
+    given['num_steps'] = f'--num_steps={fields.pop("num_steps")}'
   if seed is not None:
     given['seed'] = f'--seed={seed}'
   kept = [text for name, text in given.items() if name not in _ELSEWHERE]

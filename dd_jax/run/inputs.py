@@ -1,0 +1,121 @@
+"""What a run is given and what it reads, told as it is read."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from dd_jax import artifact
+from dd_jax.artifact import Artifact
+from dd_jax.cache import Cache
+from dd_jax.data import fitting, preprocess
+from dd_jax.data.dataset import Dataset, described
+from dd_jax.data.prepare import Prepared, prepare
+from dd_jax.data.preprocess import Preprocessing
+from dd_jax.platform import here
+from dd_jax.run import invariances, loading, pace, parts, stages
+from dd_jax.run.recipe import Config
+from dd_jax.run.scoring import Scorer
+from dd_jax.run.stages import tell
+from dd_jax.run.workdir import Workdir
+from dd_jax.run.writers import Writer
+
+
+class Given(NamedTuple):
+  """The arguments of `run`."""
+
+  config: Config
+  workdir: Workdir | None
+  writers: Sequence[Writer]
+  command: Callable[[Mapping[str, str]], str]
+  mesh: jax.sharding.Mesh | None
+  estimate: bool
+  plan: dict[str, Any] | None = None  # as `result.json` holds it
+
+
+class Loaded(NamedTuple):
+  """What a run reads, as it was found."""
+
+  dataset: Dataset
+  start: Artifact | None
+  fitted: str | Preprocessing
+
+
+def loaded_of(given: Given, dataset: Dataset | None) -> Loaded:
+  """The data, and other sets that the run starts from."""
+  config = given.config
+  with stages.told(given.writers, f'loading {config["dataset"]}'):
+    held = dataset or loading.load_dataset(config)
+  start, fitted = parts.started_from(config), parts.preprocessing(config)
+  return Loaded(held, start, fitted)
+
+
+def decided_of(given: Given, loaded: Loaded) -> tuple[Given, list[str]]:
+  """The run with what its images decide of it, and lines that say so."""
+  with stages.told(given.writers, 'asking a network what images allow'):
+    found = invariances.decide(given.config, loaded.dataset, Cache())
+  command = lambda changes: given.command({**found.changes, **changes})
+  return given._replace(config=found.config, command=command), found.notes
+
+
+def prepared_of(given: Given, loaded: Loaded, cache: Cache) -> Prepared:
+  """The data in model space; first told of, as that may take minutes."""
+  dataset, config = loaded.dataset, given.config
+  method, steps = config['method']['name'], f'{config["num_steps"]:,} steps'
+  if config['minutes']:
+    steps = f'{config["minutes"]:g} min in all, at most {steps}'
+  lines = [
+    described(dataset),
+    *dataset.provenance['notes'],
+    f'preprocessing: {config["preprocessing"]}{_whitening(loaded)}',
+    f'{method}: {config["ipc"]} images per class, {steps}, scored under '
+    f'{config["evaluation"]["protocol"]}, on {jax.devices()[0].device_kind}',
+  ]
+  tell(given.writers, lines)
+  with stages.told(given.writers, 'preparing the images'):
+    return prepare(dataset, loaded.fitted, cache=cache)
+
+
+def _whitening(loaded: Loaded) -> str:
+  """What a fit does, and how long, where it takes more than a moment."""
+  image, fitted = loaded.dataset.train.image, loaded.fitted
+  if not isinstance(fitted, str) or fitted not in fitting.NAMES:
+    return ''
+  seconds = fitting.seconds(fitted, image.shape, loaded.dataset.name)
+  if seconds < stages.PATIENCE:
+    return ''
+  return (
+    f', whitening {image[0].size:,} values from {len(image):,} images (about '
+    f'{pace.clock(seconds)}, unless it is kept from before)'
+  )
+
+
+def scorer_of(
+  given: Given, loaded: Loaded, prepared: Prepared, cache: Cache
+) -> Scorer:
+  """What scores a run on its data, and tells how far it is."""
+  first = loaded.start.data if loaded.start else None
+  report_score = functools.partial(_progress, given.writers, 'scoring')
+  return Scorer(
+    given.config, prepared, cache, given.mesh, first, here(), report_score
+  )
+
+
+def identity_of(config: Config, loaded: Loaded) -> dict[str, Any]:
+  """All that makes two runs the same run, as nested JSON."""
+  provenance = loaded.dataset.provenance
+  found = {'config': loading.portable(config), 'data': provenance}
+  # The name of a file, distilled.npz as a rule, would not tell.
+  if loaded.start:
+    found['start'] = {'sha256': artifact.digest(loaded.start)}
+  if isinstance(loaded.fitted, Preprocessing):
+    found['preprocessing'] = {'sha256': preprocess.digest(loaded.fitted)}
+  return found
+
+
+def _progress(
+  writers: Sequence[Writer], what: str, done: int, total: int
+) -> None:
+  for writer in writers:
+    writer.progress(what, done, total)
