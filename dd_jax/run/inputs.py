@@ -53,7 +53,7 @@ def loaded_of(given: Given, dataset: Dataset | None) -> Loaded:
 
 def decided_of(given: Given, loaded: Loaded) -> tuple[Given, list[str]]:
   """The run with what its images decide of it, and lines that say so."""
-  with stages.told(given.writers, 'asking a network what images allow'):
+  with stages.told(given.writers, 'asking which augmentation images allow'):
     found = invariances.decide(given.config, loaded.dataset, Cache())
   command = lambda changes: given.command({**found.changes, **changes})
   return given._replace(config=found.config, command=command), found.notes
