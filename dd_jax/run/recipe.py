@@ -178,7 +178,7 @@ def nested(field: str, value: Any) -> Config:
   """The change of one field by its dotted name, as `update` takes it."""
   for part in reversed(field.split('.')):
     value = {part: value}
-  return value  # type: ignore[no-any-return]
+  return value
 
 
 def copied(config: Config) -> Config:

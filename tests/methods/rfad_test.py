@@ -240,3 +240,10 @@ def test_mistakes_are_told_in_one_line(settings, words):
     make(**settings)
   with pytest.raises(UserError, match=r'network\.depth=6'):
     NETWORKS['nngp_convnet']((32, 32, 3), 10, depth=6)
+
+
+def test_a_map_would_take_images_out_of_their_range():
+  kept = pixels(IPC, range='data', into_range=lambda image: image)
+  rfad(kept, network(), optax.sgd(1.0), SHAPE)
+  with pytest.raises(UserError, match=r"transform_rate=0.1: .* range 'free'"):
+    rfad(kept, network(), optax.sgd(1.0), SHAPE, transform_rate=0.1)

@@ -19,6 +19,7 @@ from dd_jax.data.prepare import prepare
 from dd_jax.files import write_json
 from dd_jax.run import (
   command_line,
+  invariances,
   limits,
   loading,
   memory,
@@ -91,7 +92,8 @@ def evaluate(fields: dict[str, str]) -> None:
   own = held.metadata.get('dataset', dataset.provenance)
   if dataset.provenance['sha256'] != own['sha256']:
     print('note: these are not the data that the set was distilled from')
-  for note in dataset.provenance['notes']:
+  config, _, decided = invariances.decide(config, dataset, Cache())
+  for note in (*dataset.provenance['notes'], *decided):
     if note not in own.get('notes', ()):
       print(f'note: {note}')
   scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
