@@ -244,7 +244,8 @@ def _whole(found: Mapping[str, Any]) -> str:
   name = 'whole training set'
   if 'mean' not in found:
     return f'{name}: not scored ({found["left_out"]})'
-  return f'{name} ({found["runs"]}): {percent(found)}'
+  epochs = f', {found["epochs"]:.3g} epochs' if 'epochs' in found else ''
+  return f'{name} ({found["runs"]}{epochs}): {percent(found)}'
 
 
 def _once(baselines: Mapping[str, Any]) -> dict[str, str]:

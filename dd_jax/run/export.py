@@ -10,12 +10,20 @@ import numpy as np
 from dd_jax.artifact import Artifact
 from dd_jax.data import folder as folders
 from dd_jax.data.labels import label_encoding
+from dd_jax.data.raw import Raw
 from dd_jax.report.pictures import write_png
 from dd_jax.types import DistilledData, UserError
 
 # Of the metadata, what is true of any set for the same learners.
-_KEPT = ('class_names', 'label_encoding', 'preprocessing', 'dataset')
-_KEPT += ('config', 'ipc', 'seed')
+_KEPT = (
+  'class_names',
+  'label_encoding',
+  'preprocessing',
+  'dataset',
+  'config',
+  'ipc',
+  'seed',
+)
 
 
 def write_folder(
@@ -67,26 +75,32 @@ def read_folder(folder: str | os.PathLike[str], like: Artifact) -> Artifact:
     UserError: the classes or the size of the images are others.
   """
   found = folders.read(os.fspath(folder))
-  names, shape = like.class_names, like.data.image.shape[1:]
-  if set(found.class_names) != set(names):
+  image, label = _class_by_class(folder, found, like.class_names)
+  shape, expected = image.shape[1:], like.data.image.shape[1:]
+  if shape != expected:
     raise UserError(
-      f'{folder}: its classes are {", ".join(found.class_names)}; must be '
-      f'{", ".join(names)}'
+      f'{folder}: its images are {_size(shape)}; must be {_size(expected)}'
     )
-  if found.train.image.shape[1:] != shape:
-    raise UserError(
-      f'{folder}: its images are {_size(found.train.image.shape[1:])}; must be '
-      f'{_size(shape)}'
-    )
-  number = np.array([names.index(name) for name in found.class_names])
-  label = number[found.train.label]
-  order = np.argsort(label, kind='stable')
-  image = like.preprocessing.apply(jnp.asarray(found.train.image[order]))
+  one_hot = jax.nn.one_hot(label, len(like.class_names))
   code = label_encoding(like.label_encoding)
-  one_hot = jax.nn.one_hot(label[order], len(names))
-  data = DistilledData(np.asarray(image), np.asarray(code.encode(one_hot)))
+  learned = like.preprocessing.apply(jnp.asarray(image)), code.encode(one_hot)
+  data = DistilledData(*map(np.asarray, learned))  # type: ignore[arg-type]
   kept = {k: v for k, v in like.metadata.items() if k in _KEPT}
   return Artifact(data, like.preprocessing, None, {'method': 'folder', **kept})
+
+
+def _class_by_class(
+  folder: str | os.PathLike[str], found: Raw, names: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Images and labels in the order of `names`, whatever that of the folder."""
+  own = found.class_names or ()
+  if set(own) != set(names):
+    raise UserError(
+      f'{folder}: its classes are {", ".join(own)}; must be {", ".join(names)}'
+    )
+  label = np.array([names.index(name) for name in own])[found.train.label]
+  order = np.argsort(label, kind='stable')
+  return found.train.image[order], label[order]
 
 
 def _size(shape: tuple[int, ...]) -> str:

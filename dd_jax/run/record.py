@@ -61,7 +61,6 @@ def _whole(scorer: Scorer, found: Whole, examples: int) -> dict[str, Any]:
     return {'examples': size, 'left_out': plan.reason}
   told = plain_score(found.score, examples)
   if plan.epochs is not None:
-    told['runs'] += f', {plan.epochs:.3g} epochs'
     told['epochs'] = round(plan.epochs, 4)
   return {'examples': size, **told}
 

@@ -47,13 +47,14 @@ def summary(results: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
   first = next(iter(results.values()))
   runs = list(results.values())
   whole = [run.get('whole', {}) for run in runs]
+  alike = {k: v for k, v in whole[0].items() if k in ('runs', 'epochs')}
   scored = all('mean' in score for score in whole)
   return {
     'seeds': list(results),
     'folders': [folder(seed) for seed in results],
     'protocol': first['protocol'],
     'test_accuracy': _over([run['test_accuracy'] for run in runs]),
-    **({'whole': {**_over(whole), 'runs': whole[0]['runs']}} if scored else {}),
+    **({'whole': {**_over(whole), **alike}} if scored else {}),
     **{
       group: {
         name: _over([run[group][name] for run in runs]) for name in first[group]

@@ -18,7 +18,7 @@ from dd_jax.types import DistilledData
 CHOICES = ('auto', 'yes', 'no')
 _EXACT = 5_000  # examples
 _QUICK = ('dense', 'linear', 'leaky')  # kernels of a microsecond a pair
-_BYTES = 2 << 30  # of the training images, in float32
+_BYTES = 1 << 30  # of the training images, in float32
 
 
 class Plan(NamedTuple):

@@ -134,7 +134,7 @@ def test_the_whole_training_set_is_told_as_what_it_is() -> None:
   page = _Page(_page(result)).text
   assert page.count('Whole training set') == 2 and '+2.7' in page
   assert '99.2\N{NO-BREAK SPACE}%' in page
-  result['whole'] |= {'runs': '1 learner, 3.25 epochs', 'epochs': 3.25}
+  result['whole'] |= {'runs': '1 learner', 'epochs': 3.25}
   page = _Page(_page(result)).text
   assert page.count('Whole training set, 3.25 epochs') == 2
   result['whole'] = {'examples': 60000, 'left_out': 'it is large'}

@@ -52,7 +52,7 @@ def test_a_result_of_an_earlier_version_still_prints():
 
 
 def test_the_whole_training_set_follows_the_selections():
-  scored = {**found(), 'whole': score(99.0, runs='1 learner, 3 epochs')}
+  scored = {**found(), 'whole': score(99.0, runs='1 learner', epochs=3.0)}
   lines = command_line.table(scored).splitlines()
   assert lines[4] == '  whole training set (1 learner, 3 epochs): 99.00 %'
   left_out = {**found(), 'whole': {'examples': 9, 'left_out': 'too large'}}

@@ -9,7 +9,7 @@ from dd_jax.data.prepare import prepare
 from dd_jax.data.source import HostSource
 from dd_jax.evaluation.protocols import Protocol
 from dd_jax.kernels import dense_kernel
-from dd_jax.run import limits, recipe, scoring, whole
+from dd_jax.run import limits, recipe, scoring, seeds, whole
 from dd_jax.run.record import score
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import DistilledData, UserError
@@ -117,7 +117,7 @@ def test_a_trained_learner_says_how_long(scorer):
   made = scorer(protocol='dc', network=small, steps=20)
   found = score(made, a_set(made))['whole']
   # Two learners see 6 images 20 times: 240, in steps of all 54 images.
-  assert found['runs'] == '1 learner, 4 epochs'
+  assert found['runs'] == '1 learner' and found['epochs'] == 4.0
   assert found['protocol'].startswith('dc (4 steps')
 
 
@@ -128,3 +128,16 @@ def test_it_is_left_out_where_it_is_not_asked_for(scorer):
   recipe.update(config, {'evaluation': {'whole': 'maybe'}})
   with pytest.raises(UserError, match=r'evaluation\.whole.*auto, yes, no'):
     limits.check(config)
+
+
+def test_several_seeds_have_one_score_of_the_whole_set():
+  def result(mean, **more):
+    score = {'mean': mean, 'std': None, 'values': [mean]}
+    alike = {'protocol': 'dc', 'baselines': {}, 'other_scores': {}}
+    return {**alike, 'test_accuracy': score, 'whole': {**score, **more}}
+
+  two = {s: result(90.0 + s, runs='1 learner', epochs=3.0) for s in (0, 2)}
+  found = seeds.summary(two)['whole']
+  assert (found['mean'], found['epochs']) == (91.0, 3.0)
+  two[2]['whole'] = {'examples': 9, 'left_out': 'too large'}
+  assert 'whole' not in seeds.summary(two)
