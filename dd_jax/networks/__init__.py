@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from dd_jax.networks.alexnet import AlexNet, alexnet
 from dd_jax.networks.convnet import (
   ConvNet,
   convnet,
@@ -12,6 +13,14 @@ from dd_jax.networks.kip import KIPConvNet, kip_convnet
 from dd_jax.networks.lenet import LeNet, lenet
 from dd_jax.networks.mlp import MLP, mlp
 from dd_jax.networks.network import Network, Outputs, from_flax
+from dd_jax.networks.resnet import (
+  ResNet,
+  resnet18,
+  resnet18_ap,
+  resnet34,
+  resnet50,
+)
+from dd_jax.networks.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 NETWORKS: dict[str, Callable[..., Network]] = {
   'convnet': convnet,
@@ -20,17 +29,30 @@ NETWORKS: dict[str, Callable[..., Network]] = {
   'lenet': lenet,
   'nngp_convnet': nngp_convnet,
   'mlp': mlp,
+  'alexnet': alexnet,
+  'vgg11': vgg11,
+  'vgg13': vgg13,
+  'vgg16': vgg16,
+  'vgg19': vgg19,
+  'resnet18': resnet18,
+  'resnet34': resnet34,
+  'resnet50': resnet50,
+  'resnet18_ap': resnet18_ap,
 }
 """By name: `(image_shape, num_classes, *, ...) -> Network`."""
 
 __all__ = [
   'MLP',
   'NETWORKS',
+  'VGG',
+  'AlexNet',
   'ConvNet',
   'KIPConvNet',
   'LeNet',
   'Network',
   'Outputs',
+  'ResNet',
+  'alexnet',
   'convnet',
   'frepo_convnet',
   'from_flax',
@@ -38,4 +60,12 @@ __all__ = [
   'lenet',
   'mlp',
   'nngp_convnet',
+  'resnet18',
+  'resnet18_ap',
+  'resnet34',
+  'resnet50',
+  'vgg11',
+  'vgg13',
+  'vgg16',
+  'vgg19',
 ]
