@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dd_jax.networks.alexnet import AlexNet, alexnet
+from dd_jax.networks.classifier import learner
 from dd_jax.networks.convnet import (
   ConvNet,
   convnet,
@@ -39,7 +40,8 @@ NETWORKS: dict[str, Callable[..., Network]] = {
   'resnet50': resnet50,
   'resnet18_ap': resnet18_ap,
 }
-"""By name: `(image_shape, num_classes, *, ...) -> Network`."""
+"""By name: `(image_shape, num_classes, *, ...) -> Network`; of others' also a
+plain classifier, see `classifier.learner`."""
 
 __all__ = [
   'MLP',
@@ -57,6 +59,7 @@ __all__ = [
   'frepo_convnet',
   'from_flax',
   'kip_convnet',
+  'learner',
   'lenet',
   'mlp',
   'nngp_convnet',

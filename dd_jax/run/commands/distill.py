@@ -23,6 +23,7 @@ from dd_jax.run import (
   command_line,
   limits,
   loading,
+  network_file,
   pipeline,
   recipe,
   resume,
@@ -50,6 +51,13 @@ _METHOD = flags.DEFINE_string(
   None,
   f'One of {", ".join(recipe.METHODS)}; dd-jax list methods tells of each. '
   'Default: kip.',
+  flag_values=FLAGS,
+)
+_NETWORK = flags.DEFINE_string(
+  'network',
+  None,
+  'The learner that the method uses: one of dd-jax list networks, or your own, '
+  "FILE.py:FACTORY. Default: the recipe's.",
   flag_values=FLAGS,
 )
 _IPC = flags.DEFINE_integer(
@@ -179,6 +187,12 @@ def _asked(
     config = settings.configuration(_CONFIG.value, named, fields)
     command = _command(seed, fields)
   limits.check(config)
+  method = config['method']['name']
+  if _NETWORK.value and not recipe.takes(method, 'network'):
+    raise UserError(
+      f'--network={_NETWORK.value}: {method} uses none; what scores a set is '
+      '--config.evaluation.network.name'
+    )
   return _Asked(config, workdir, command, bool(held))
 
 
@@ -189,7 +203,10 @@ def _given() -> dict[str, Any]:
     'ipc': _IPC.value,
     'num_steps': _STEPS.value,
   }
-  return {**data_flags.stated(named), **_of_data()}
+  given = {**data_flags.stated(named), **_of_data()}
+  if _NETWORK.value:
+    given['network'] = {'name': network_file.name('--network', _NETWORK.value)}
+  return given
 
 
 def _run(asked: _Asked, mesh: jax.sharding.Mesh | None) -> dict[str, Any]:
