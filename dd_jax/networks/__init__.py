@@ -10,6 +10,8 @@ from dd_jax.networks.convnet import (
   frepo_convnet,
   nngp_convnet,
 )
+from dd_jax.networks.convnext import ConvNeXt, convnext_tiny
+from dd_jax.networks.densenet import DenseNet, densenet121
 from dd_jax.networks.kip import KIPConvNet, kip_convnet
 from dd_jax.networks.lenet import LeNet, lenet
 from dd_jax.networks.mlp import MLP, mlp
@@ -22,6 +24,7 @@ from dd_jax.networks.resnet import (
   resnet50,
 )
 from dd_jax.networks.vgg import VGG, vgg11, vgg13, vgg16, vgg19
+from dd_jax.networks.vit import ViT, vit
 
 NETWORKS: dict[str, Callable[..., Network]] = {
   'convnet': convnet,
@@ -39,6 +42,9 @@ NETWORKS: dict[str, Callable[..., Network]] = {
   'resnet34': resnet34,
   'resnet50': resnet50,
   'resnet18_ap': resnet18_ap,
+  'densenet121': densenet121,
+  'convnext_tiny': convnext_tiny,
+  'vit': vit,
 }
 """By name: `(image_shape, num_classes, *, ...) -> Network`; of others' also a
 plain classifier, see `classifier.learner`."""
@@ -48,14 +54,19 @@ __all__ = [
   'NETWORKS',
   'VGG',
   'AlexNet',
+  'ConvNeXt',
   'ConvNet',
+  'DenseNet',
   'KIPConvNet',
   'LeNet',
   'Network',
   'Outputs',
   'ResNet',
+  'ViT',
   'alexnet',
   'convnet',
+  'convnext_tiny',
+  'densenet121',
   'frepo_convnet',
   'from_flax',
   'kip_convnet',
@@ -71,4 +82,5 @@ __all__ = [
   'vgg13',
   'vgg16',
   'vgg19',
+  'vit',
 ]
