@@ -77,7 +77,6 @@ from dd_jax.distiller import Distiller
 from dd_jax.evaluation.protocols import Protocol, Setting
 from dd_jax.methods import selection as selections
 from dd_jax.methods.method import Method
-from dd_jax.networks import Network
 from dd_jax.parameterization import Parameterization
 from dd_jax.run import limits, registries
 from dd_jax.run import recipe as recipes
@@ -112,21 +111,24 @@ def method(
   _add('method', name, Method(factory, recipe or {}, summary), factory)
 
 
-def network(name: str, factory: Callable[..., Network]) -> None:
+def network(name: str, factory: Callable[..., Any]) -> None:
   """Adds a learner.
+
+  The factory makes a `Network`; or a plain Flax classifier, `nn.Module` or
+  `nnx.Module`, see `dd_jax.networks.classifier`.
 
   Experts that are trained on it are kept under its name, settings and package
   version: raise the version, or clear the cache, where it computes otherwise.
 
   Args:
     name: a lower-case identifier that no network has.
-    factory: `(image_shape, num_classes, *, ...) -> Network`; settings have
-      plain defaults.
+    factory: `(image_shape, num_classes, *, ...)`, for `nnx` with a parameter
+      `rngs`; settings have plain defaults.
 
   Raises:
     UserError: see `method`.
   """
-  _check_schema('network', name, factory, _DATA, _DATA)
+  _check_schema('network', name, factory, (*_DATA, 'rngs'), _DATA)
   _add('network', name, factory)
 
 

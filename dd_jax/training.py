@@ -13,6 +13,7 @@ import optax
 
 from dd_jax.networks import Network, Outputs
 from dd_jax.networks.convolution import keeps_convolutions
+from dd_jax.networks.network import activations
 from dd_jax.platform import Platform
 from dd_jax.types import Augment, Key, LabeledData, PyTree
 
@@ -104,14 +105,15 @@ def chunked_gradient(
   """As `batch_gradient`, in chunks that fit a CPU's cache.
 
   Whole where the batch is small, on an accelerator, and where the network has
-  statistics of the batch.
+  statistics of the batch or draws in training.
   """
   size = cached_chunk(
-    lambda image: network.apply(variables, image)[0].taps,
+    lambda image: activations(network.apply(variables, image)[0]),
     batch.data.image,
     network.runs_on,
   )
-  if 'batch_stats' in variables or size >= batch.weight.shape[0]:
+  alone = set(variables) == {'params'}  # no statistics, no draws
+  if not alone or size >= batch.weight.shape[0]:
     return batch_gradient(network, loss, variables, batch)
   share = batch.weight / jnp.sum(batch.weight)
 
@@ -312,12 +314,14 @@ def chunked_features(
     platform: what this runs on.
   """
   features = lambda image: network(image).features
-  size = cached_chunk(lambda image: network(image).taps, image, platform)
+  size = cached_chunk(
+    lambda image: activations(network(image)), image, platform
+  )
   if size >= image.shape[0]:
     return features(image)
   policy = keeps_convolutions
-  kept = jax.checkpoint(features, policy=policy, prevent_cse=False)
-  return map_chunks(kept, image, size)
+  again = jax.checkpoint(features, policy=policy, prevent_cse=False)
+  return map_chunks(again, image, size)
 
 
 def cached_chunk(

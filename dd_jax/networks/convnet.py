@@ -2,20 +2,26 @@
 
 Blocks of 3x3 convolution, normalisation, ReLU and 2x2 average pooling, then one
 dense layer (Zhao et al., arXiv 2006.05929; Zhou et al., arXiv 2206.00719).
+Norm, activation and pooling have the field's other choices.
 """
 
 import math
+from typing import get_args
 
 import flax.linen as nn
 import jax
 
+from dd_jax.checks import check_name
 from dd_jax.networks.layers import (
+  Activation,
   Conv,
   Dense,
-  average_pool,
+  Norm,
+  Pooling,
+  activate,
   initializers,
   norm_layer,
-  soft_relu,
+  pool,
 )
 from dd_jax.networks.network import Network, Outputs, from_flax
 from dd_jax.types import UserError
@@ -29,7 +35,7 @@ class ConvNet(nn.Module):
   Attributes:
     widths: channels of each block.
     num_classes: logits.
-    norm: 'instance', 'batch' or 'none'.
+    norm: see `layers.norm_layer`.
     norm_first: normalise before the convolution of every block but the first
       (FRePo) rather than after each convolution (DC).
     first_padding: pixels of padding of the first convolution.
@@ -37,6 +43,8 @@ class ConvNet(nn.Module):
     batch_momentum: of batch norm's running statistics.
     convolution: implementation, see `layers.Conv`.
     sharpness: of a softplus in place of ReLU, see `layers.soft_relu`.
+    activation: see `layers.activate`.
+    pooling: see `layers.pool`.
   """
 
   widths: tuple[int, ...]
@@ -48,6 +56,8 @@ class ConvNet(nn.Module):
   batch_momentum: float = 0.9
   convolution: str = 'closed'
   sharpness: float = 0.0
+  activation: str = 'relu'
+  pooling: str = 'average'
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool = False) -> Outputs:
@@ -56,7 +66,7 @@ class ConvNet(nn.Module):
     for i in range(len(self.widths)):
       x = self._block(i, x, train)
       taps.append(x)
-      x = average_pool(x)
+      x = pool(x, self.pooling)
     features = x.reshape(x.shape[0], -1)
     logits = Dense(self.num_classes, self.initializer, name='head')(features)
     return Outputs(logits, features, (*taps, x))
@@ -72,8 +82,10 @@ class ConvNet(nn.Module):
       implementation=self.convolution,  # type: ignore[arg-type]
     )
     if self.norm_first:
-      return soft_relu(convolution(norm(x) if i else x), self.sharpness)
-    return soft_relu(norm(convolution(x)), self.sharpness)
+      x = convolution(norm(x) if i else x)
+    else:
+      x = norm(convolution(x))
+    return activate(x, self.activation, self.sharpness)
 
 
 def default_depth(image_shape: tuple[int, int, int]) -> int:
@@ -94,6 +106,8 @@ def convnet(
   width: int = 128,
   depth: int | None = None,
   norm: str = 'instance',
+  activation: str = 'relu',
+  pooling: str = 'average',
   initializer: str = 'torch',
   convolution: str = 'closed',
 ) -> Network:
@@ -104,13 +118,19 @@ def convnet(
     num_classes: logits.
     width: channels of every block.
     depth: blocks; by default `default_depth`.
-    norm: 'instance', 'batch' or 'none'.
+    norm: 'instance', 'batch', 'layer' (an image as a whole), 'group' (four
+      groups of channels) or 'none'.
+    activation: 'relu', 'sigmoid', 'leaky' (slope 0.01) or 'swish'.
+    pooling: of each block: 'average', 'max' or 'none'.
     initializer: 'torch' or 'lecun'.
     convolution: 'closed', 'im2col' or 'lax', see `layers.Conv`.
 
   Raises:
-    UserError: if the last map would be smaller than 2x2.
+    UserError: an unknown name, or the last map would be smaller than 2x2.
   """
+  check_name('network.norm', norm, get_args(Norm))
+  check_name('network.activation', activation, get_args(Activation))
+  check_name('network.pooling', pooling, get_args(Pooling))
   depth = checked_depth(image_shape, depth)
   module = ConvNet(
     widths=(width,) * depth,
@@ -119,6 +139,8 @@ def convnet(
     first_padding=default_padding(image_shape),
     initializer=initializer,
     convolution=convolution,
+    activation=activation,
+    pooling=pooling,
   )
   return from_flax(module, image_shape)
 

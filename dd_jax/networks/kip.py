@@ -8,6 +8,7 @@ then one dense layer; no normalisation. As it widens its kernels become those of
 import flax.linen as nn
 import jax
 
+from dd_jax.networks.blocks import check_size
 from dd_jax.networks.layers import Conv, Dense, average_pool, initializers
 from dd_jax.networks.network import Network, Outputs, from_flax
 from dd_jax.types import UserError
@@ -70,11 +71,7 @@ def kip_convnet(
   Raises:
     UserError: images below 8x8, or no convolution before the first pool.
   """
-  if min(image_shape[:2]) < 8:
-    raise UserError(
-      f'images of {image_shape[0]} x {image_shape[1]} are too small for '
-      'kip_convnet: allowed are 8 x 8 and more'
-    )
+  check_size(image_shape, 8, 'kip_convnet')
   if first < 1:
     raise UserError(f'network.first={first}: allowed are 1 and more')
   module = KIPConvNet((first, 1, 1), width, num_classes, convolution)

@@ -5,6 +5,7 @@ most of their time off the fast path, so each is written here once, with
 `flax.linen`'s parameter names and shapes: checkpoints are interchangeable.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
@@ -19,17 +20,21 @@ from dd_jax.types import UserError
 
 Initializer = Callable[..., jax.Array]
 Convolution = Literal['closed', 'im2col', 'lax']
-Norm = Literal['instance', 'batch', 'none']
+Norm = Literal['instance', 'batch', 'layer', 'group', 'none']
+Activation = Literal['relu', 'sigmoid', 'leaky', 'swish']
+Pooling = Literal['average', 'max', 'none']
 
 _CONVOLUTIONS = {'closed': conv3x3, 'im2col': conv3x3_im2col}
+_EPSILON = 1e-5
+_GROUPS = 4  # of group norm
 
 
 class Conv(nn.Module):
   """A 2-D convolution with `nn.Conv`'s parameters.
 
   A 3x3 kernel of stride 1 and SAME padding uses `implementation`: 'closed' (see
-  `networks.convolution`), 'im2col' or 'lax'. Any other size or padding of
-  stride 1 is a matrix product for 'im2col'; all else is
+  `networks.convolution`), 'im2col' or 'lax'. Any other size, padding in pixels
+  or stride is a matrix product for 'im2col'; all else is
   `lax.conv_general_dilated`, whose gradient is slow on a CPU.
 
   Attributes:
@@ -40,6 +45,7 @@ class Conv(nn.Module):
     kernel_init: for `kernel [height, width, c, features]`.
     bias_init: for `bias [features]`.
     implementation: of the 3x3 case.
+    use_bias: whether there is one.
   """
 
   features: int
@@ -49,26 +55,31 @@ class Conv(nn.Module):
   kernel_init: Initializer = nn.initializers.lecun_normal()
   bias_init: Initializer = nn.initializers.zeros
   implementation: Convolution = 'closed'
+  use_bias: bool = True
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[n, h, w, c]` to `[n, h', w', features]`."""
     check_name('convolution', self.implementation, get_args(Convolution))
     shape = (*self.kernel_size, x.shape[-1], self.features)
-    kernel = self.param('kernel', self.kernel_init, shape)
+    kernel = self.param('kernel', self.kernel_init, shape).astype(x.dtype)
+    y = self._convolved(x, kernel)
+    if not self.use_bias:
+      return y
     bias = self.param('bias', self.bias_init, (self.features,))
-    kernel = kernel.astype(x.dtype)
+    return y + bias.astype(x.dtype)
+
+  def _convolved(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
     if self._is_covered():
       # SAME with extra padding p is padding p - 1 followed by SAME.
       extra = self.padding - 1 if isinstance(self.padding, int) else 0
       if extra:
         x = jnp.pad(x, ((0, 0), (extra, extra), (extra, extra), (0, 0)))
-      y = _CONVOLUTIONS[self.implementation](x, kernel)
-    elif self.implementation == 'im2col' and self.stride == 1:
-      y = _matrix_product(x, kernel, self.padding)
-    else:
-      y = _general(x, kernel, self.stride, self.padding)
-    return y + bias.astype(x.dtype)
+      return _CONVOLUTIONS[self.implementation](x, kernel)
+    known = self.stride == 1 or self.padding != 'SAME'
+    if self.implementation == 'im2col' and known:
+      return _matrix_product(x, kernel, self.stride, self.padding)
+    return _general(x, kernel, self.stride, self.padding)
 
   def _is_covered(self) -> bool:
     same = self.padding == 'SAME' or (
@@ -92,9 +103,9 @@ def _general(
 
 
 def _matrix_product(
-  x: jax.Array, kernel: jax.Array, padding: str | int
+  x: jax.Array, kernel: jax.Array, stride: int, padding: str | int
 ) -> jax.Array:
-  """A convolution of stride 1 as one product of shifted windows."""
+  """A convolution as one product of shifted windows; SAME for stride 1."""
   height, width, _, features = kernel.shape
   pad = {'SAME': ((height - 1) // 2, (width - 1) // 2), 'VALID': (0, 0)}
   rows, columns = (padding,) * 2 if isinstance(padding, int) else pad[padding]
@@ -102,7 +113,7 @@ def _matrix_product(
   out = x.shape[1] - height + 1, x.shape[2] - width + 1
   windows = jnp.concatenate(
     [
-      x[:, i : i + out[0], j : j + out[1]]
+      x[:, i : i + out[0] : stride, j : j + out[1] : stride]
       for i in range(height)
       for j in range(width)
     ],
@@ -119,7 +130,7 @@ class InstanceNorm(nn.Module):
   loses digits where an image's mean is many times its deviation.
   """
 
-  epsilon: float = 1e-5
+  epsilon: float = _EPSILON
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -139,16 +150,35 @@ def norm_layer(
 ) -> Callable[[jax.Array], jax.Array]:
   """Makes the named normalisation; call inside a compact method.
 
+  'instance': each channel of an image alone; 'batch': each channel of a batch;
+  'layer': an image as a whole, with a scale for every pixel of every channel;
+  'group': four groups of channels; 'none'. All have an epsilon of 1e-5.
+
   Raises:
-    UserError: for a name other than 'instance', 'batch', 'none'.
+    UserError: for any other name, or channels that make no four groups.
   """
+  check_name('norm', norm, get_args(Norm))
+  if norm == 'none':
+    return lambda x: x
   if norm == 'instance':
     return InstanceNorm()
   if norm == 'batch':
     return nn.BatchNorm(use_running_average=not train, momentum=momentum)
-  if norm == 'none':
-    return lambda x: x
-  raise UserError(f"norm={norm!r}: allowed are 'instance', 'batch', 'none'")
+  if norm == 'group':
+    return _group_norm
+  whole = (1, 2, 3)
+  return nn.LayerNorm(
+    epsilon=_EPSILON, reduction_axes=whole, feature_axes=whole
+  )
+
+
+def _group_norm(x: jax.Array) -> jax.Array:
+  if x.shape[-1] % _GROUPS:
+    raise UserError(
+      f"norm='group': of {x.shape[-1]} channels; allowed are multiples of "
+      f'{_GROUPS}'
+    )
+  return nn.GroupNorm(num_groups=_GROUPS, epsilon=_EPSILON)(x)
 
 
 def soft_relu(x: jax.Array, sharpness: float = 0.0) -> jax.Array:
@@ -160,6 +190,42 @@ def soft_relu(x: jax.Array, sharpness: float = 0.0) -> jax.Array:
   if sharpness < 0:
     raise UserError(f'network.sharpness={sharpness}: allowed are 0 and more')
   return nn.softplus(sharpness * x) / sharpness if sharpness else nn.relu(x)
+
+
+def activate(
+  x: jax.Array, activation: str, sharpness: float = 0.0
+) -> jax.Array:
+  """The named activation; 'leaky' has a slope of 0.01, PyTorch's.
+
+  Args:
+    x: any shape.
+    activation: 'relu', 'sigmoid', 'leaky' or 'swish'.
+    sharpness: of ReLU, see `soft_relu`.
+
+  Raises:
+    UserError: another name.
+  """
+  check_name('network.activation', activation, get_args(Activation))
+  if activation == 'relu':
+    return soft_relu(x, sharpness)
+  others = {
+    'sigmoid': nn.sigmoid,
+    'leaky': nn.leaky_relu,
+    'swish': nn.swish,
+  }
+  return others[activation](x)
+
+
+def pool(x: jax.Array, pooling: str) -> jax.Array:
+  """2x2 pooling of stride 2 by name: 'average', 'max', or 'none' at all.
+
+  Raises:
+    UserError: another name.
+  """
+  check_name('network.pooling', pooling, get_args(Pooling))
+  if pooling == 'none':
+    return x
+  return max_pool(x) if pooling == 'max' else average_pool(x)
 
 
 def average_pool(x: jax.Array) -> jax.Array:
@@ -183,6 +249,19 @@ def max_pool(x: jax.Array) -> jax.Array:
   x = x.reshape(n, h // 2, 2, w // 2, 2, c)
   rows = jnp.maximum(x[:, :, 0], x[:, :, 1])
   return jnp.maximum(rows[:, :, :, 0], rows[:, :, :, 1])
+
+
+def wide_max_pool(x: jax.Array) -> jax.Array:
+  """3x3 max pooling of stride 2 and padding 1: sides halved, rounded up."""
+  for axis in (1, 2):
+    side = x.shape[axis]
+    edge = [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)]
+    padded = jnp.pad(x, edge, constant_values=-jnp.inf)
+    x = functools.reduce(
+      jnp.maximum,
+      [lax.slice_in_dim(padded, i, i + side, 2, axis) for i in range(3)],
+    )
+  return x
 
 
 def uniform_fan_in(fan_in: int) -> Initializer:

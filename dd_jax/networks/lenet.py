@@ -7,9 +7,9 @@ then dense layers of 120, 84 and `k` units (Wang et al., arXiv 1811.10959).
 import flax.linen as nn
 import jax
 
+from dd_jax.networks.blocks import check_size
 from dd_jax.networks.layers import Conv, Dense, initializers, max_pool
 from dd_jax.networks.network import Network, Outputs, from_flax
-from dd_jax.types import UserError
 
 _SMALLEST = 8
 _SMALLEST_UNPADDED = 16  # below this the second convolution is padded too
@@ -75,9 +75,5 @@ def lenet(
   Raises:
     UserError: the images are smaller.
   """
-  if min(image_shape[:2]) < _SMALLEST:
-    raise UserError(
-      f'images of {image_shape[0]} x {image_shape[1]} are too small for LeNet: '
-      f'allowed are {_SMALLEST} x {_SMALLEST} and more'
-    )
+  check_size(image_shape, _SMALLEST, 'LeNet')
   return from_flax(LeNet(num_classes, initializer=initializer), image_shape)

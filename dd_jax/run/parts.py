@@ -21,7 +21,7 @@ from dd_jax.data.preprocess import Preprocessing, with_inverse
 from dd_jax.distiller import Distiller
 from dd_jax.kernels import KERNELS
 from dd_jax.methods import METHODS
-from dd_jax.networks import NETWORKS, Network
+from dd_jax.networks import NETWORKS, Network, learner
 from dd_jax.parameterization import (
   PARAMETERIZATIONS,
   STARTS,
@@ -98,10 +98,11 @@ def build_network(section: Config, setting: Setting) -> Network:
   """Makes the learner of a `network` section."""
   check_name('network.name', section['name'], NETWORKS)
   factory = NETWORKS[section['name']]
-  made: Network = factory(
-    image_shape=setting.image_shape,
-    num_classes=setting.num_classes,
-    **converted(factory, section),
+  made = learner(
+    factory,
+    setting.image_shape,
+    setting.num_classes,
+    converted(factory, section),
   )
   return made._replace(platform=setting.platform)
 

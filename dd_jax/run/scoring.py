@@ -121,6 +121,17 @@ class Scorer:
     if section['features'] == 'network':
       parts.build_network(_feature_network(), self.setting)
 
+  @property
+  def exact(self) -> list[str]:
+    """Those of its protocols that train no learner."""
+    encoding = self.config['label_encoding']
+    steps = self.config['evaluation']['steps']
+    return [
+      name
+      for name in self.protocols
+      if self.protocol(name, encoding, steps).exact
+    ]
+
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
     """The headline protocol's score and the others', by name."""
     names = self._counted(self.protocols, 0)

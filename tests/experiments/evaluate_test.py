@@ -63,6 +63,77 @@ def test_what_cannot_be_scored_is_one_line(call, made, small_npz, tmp_path):
       assert word in error
 
 
+OWN = """
+import flax.linen as nn
+
+
+class Linear(nn.Module):
+  classes: int
+
+  @nn.compact
+  def __call__(self, x):
+    return nn.Dense(self.classes)(x.reshape(len(x), -1))
+
+
+def linear(image_shape, num_classes, *, unused: int = 1):
+  return Linear(num_classes)
+"""
+
+
+def test_networks_give_a_table_and_their_scores_as_json(call, made, tmp_path):
+  (tmp_path / 'own.py').write_text(OWN)
+  steps = '--config.evaluation.steps=3'
+  common = (f'--artifact={made}', '--dataset=small.npz', '--learners=2', steps)
+  many = ('--protocols=dc,frepo', '--networks=mlp,own.py:linear')
+  status, error, out = call(
+    *common, *many, '--output=scores.json', command='evaluate'
+  )
+  assert status == 0, error
+  assert 'mlp (1 of 2)' in error and 'linear (2 of 2)' in error
+  found = json.loads((tmp_path / 'scores.json').read_text())['networks']
+  assert list(found) == ['mlp', 'linear']
+  head, dc, frepo = out.splitlines()[:3]
+  assert head.split() == ['test', 'accuracy', 'mlp', 'linear']
+  assert dc.startswith('dc (3 steps)  ') and frepo.startswith('frepo  ')
+  for name, scores in found.items():
+    column = head.index(name)
+    for row, score in (
+      (dc, scores['test_accuracy']),
+      (frepo, scores['other_scores']['frepo']),
+    ):
+      assert row[column:].startswith(f'{score["mean"]:.2f} % ±'), out
+      assert len(score['values']) == 2
+  # One of them alone is scored alike.
+  field = '--config.evaluation.network.name=mlp'
+  alone = call(*common, many[0], field, '--output=one.json', command='evaluate')
+  assert alone.status == 0, alone
+  assert json.loads((tmp_path / 'one.json').read_text()) == found['mlp']
+
+
+def test_networks_that_cannot_be_are_one_line(call, made, tmp_path):
+  (tmp_path / 'own.py').write_text(OWN)
+  (tmp_path / 'bad.py').write_text('import nothing_of_that_name')
+  (tmp_path / 'convnet.py').write_text(OWN.replace('linear', 'convnet'))
+  good = (f'--artifact={made}', '--dataset=small.npz', '--protocols=dc')
+  cases = [
+    ('--networks=restnet18', ("'restnet18'", 'did you mean resnet18?')),
+    ('--networks=no.py:linear', ('--networks=no.py:linear: no such file',)),
+    ('--networks=own.py:line', ("no function 'line'",)),
+    ('--networks=bad.py:x', ('ModuleNotFoundError', 'nothing_of_that_name')),
+    ('--networks=convnet.py:convnet', ('there is one of that name',)),
+    ('--networks=resnet18', ('8 x 8 are too small', '9 x 9 and more')),
+  ]
+  for argument, words in cases:
+    status, error, _ = call(*good, argument, command='evaluate')
+    assert status == 2 and '\n' not in error, error
+    for word in words:
+      assert word in error
+  exact = call(
+    *good[:2], '--protocols=krr-ntk', '--networks=mlp', command='evaluate'
+  )
+  assert exact.status == 2 and 'krr-ntk trains none' in exact.error
+
+
 def test_an_artefact_of_a_file_asks_for_it(call, made, tmp_path):
   (tmp_path / 'small.npz').rename(tmp_path / 'moved.npz')
   flag = f'--artifact={made}'

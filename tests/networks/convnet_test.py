@@ -1,12 +1,15 @@
 """ConvNet and FRePo's variant against the papers and plain Flax."""
 
+from typing import get_args
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import plain
 import pytest
 
-from dd_jax.networks import Network, convnet, frepo_convnet
+from dd_jax.networks import Network, convnet, frepo_convnet, layers
 from dd_jax.networks.convnet import checked_depth
 from dd_jax.types import UserError
 
@@ -43,17 +46,23 @@ def widened(variables):
 
 
 @pytest.mark.parametrize(
-  'shape, classes, count',
+  'shape, classes, settings, count',
   [
-    ((32, 32, 3), 10, 320_010),
-    ((28, 28, 1), 10, 317_706),
-    ((32, 32, 3), 100, 504_420),
-    ((64, 64, 3), 200, 857_160),
-    ((128, 128, 3), 10, 615_690),
+    ((32, 32, 3), 10, {}, 320_010),
+    ((28, 28, 1), 10, {}, 317_706),
+    ((32, 32, 3), 100, {}, 504_420),
+    ((64, 64, 3), 200, {}, 857_160),
+    ((128, 128, 3), 10, {}, 615_690),
+    ((32, 32, 3), 10, {'norm': 'layer'}, 663_306),
+    ((32, 32, 3), 10, {'norm': 'group'}, 320_010),
+    ((32, 32, 3), 10, {'pooling': 'none'}, 1_610_250),
+    ((32, 32, 3), 10, {'pooling': 'max'}, 320_010),
   ],
 )
-def test_parameter_counts_are_the_published_ones(shape, classes, count):
-  network = convnet(shape, classes)
+def test_parameter_counts_are_the_published_ones(
+  shape, classes, settings, count
+):
+  network = convnet(shape, classes, **settings)
   variables = jax.eval_shape(network.init, jax.random.key(0))
   assert sum(a.size for a in jax.tree.leaves(variables)) == count
 
@@ -176,6 +185,59 @@ def test_convnet_is_the_plain_flax_net(x64, shape, padding, convolution):
     np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
 
 
+NORMS = {
+  'layer': lambda x, p: plain.normed(x, p, (1, 2, 3)),
+  'group': lambda x, p: plain.normed(
+    x.reshape(*x.shape[:3], 4, -1),
+    {k: np.reshape(v, (4, -1)) for k, v in p.items()},
+    (1, 2, 4),
+  ).reshape(x.shape),
+  'none': lambda x, p: x,
+}
+ACTIVATIONS = {
+  'sigmoid': lambda x: 1 / (1 + np.exp(-x)),
+  'leaky': lambda x: np.where(x > 0, x, 0.01 * x),
+  'swish': lambda x: x / (1 + np.exp(-x)),
+}
+POOLINGS = {
+  'max': lambda x: plain.pooled(x, np.max),
+  'average': lambda x: plain.pooled(x, np.mean),
+  'none': lambda x: x,
+}
+
+
+@pytest.mark.parametrize(
+  'norm, activation, pooling',
+  [
+    ('layer', 'leaky', 'max'),
+    ('group', 'swish', 'none'),
+    ('none', 'sigmoid', 'average'),
+  ],
+)
+def test_the_options_are_what_pytorch_calls_so(x64, norm, activation, pooling):
+  network = convnet(
+    (8, 10, 3), 3, width=8, norm=norm, activation=activation, pooling=pooling
+  )
+  variables, x = plain.drawn(network), plain.images(2, 8, 10, 3)
+  got = plain.logits(network, variables, x)
+  params = variables['params']
+  kept = params.get(f'{norm.capitalize()}Norm_0')
+  x = NORMS[norm](plain.conv(x, params['Conv_0'], padding=1), kept)
+  x = POOLINGS[pooling](ACTIVATIONS[activation](x))
+  want = plain.dense(x, params['head'])
+  np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+def test_unknown_options_and_uneven_groups_are_refused_in_one_line():
+  for field in ('norm', 'activation', 'pooling'):
+    with pytest.raises(UserError, match=f"network.{field}='odd'") as error:
+      convnet((8, 8, 1), 3, **{field: 'odd'})
+    assert '\n' not in str(error.value)
+  uneven = convnet((8, 8, 1), 3, width=6, norm='group')
+  with pytest.raises(UserError, match=r'of 6 channels.*multiples of 4'):
+    uneven.init(jax.random.key(0))
+
+
 class PlainFrepo(nn.Module):
   """FRePo's ConvNet in nothing but Flax: norm before all but the first."""
 
@@ -228,7 +290,7 @@ def test_training_moves_frepo_statistics_nine_tenths_of_the_way():
   assert_equal(still, {**variables, **new})
 
 
-@pytest.mark.parametrize('norm', ['instance', 'batch', 'none'])
+@pytest.mark.parametrize('norm', get_args(layers.Norm))
 @pytest.mark.parametrize('make', [convnet, frepo_convnet])
 def test_every_norm_trains_and_evaluates(make, norm):
   network = make((8, 8, 1), 3, width=4, norm=norm)
@@ -244,8 +306,8 @@ def test_every_norm_trains_and_evaluates(make, norm):
 
 @pytest.mark.parametrize('make', [convnet, frepo_convnet])
 def test_an_unknown_norm_is_refused_in_one_line(make):
-  with pytest.raises(UserError, match="norm='layer'"):
-    make((16, 16, 1), 3, norm='layer').init(jax.random.key(0))
+  with pytest.raises(UserError, match=r"norm='weight'.*layer, group, none"):
+    make((16, 16, 1), 3, norm='weight').init(jax.random.key(0))
 
 
 def test_taps_are_every_block_and_then_what_the_head_reads():

@@ -125,6 +125,27 @@ def test_average_pool_is_flax_avg_pool(x64, shape):
     np.testing.assert_allclose(got, want, atol=1e-12)
 
 
+@pytest.mark.parametrize('shape', [(4, 6), (5, 7), (1, 2)])
+def test_wide_max_pool_is_flax_max_pool(x64, shape):
+  x = normal(2, *shape, 3)
+  around = ((1, 1), (1, 1))
+  theirs = nn.max_pool(x, (3, 3), (2, 2), around)
+  np.testing.assert_array_equal(layers.wide_max_pool(x), theirs)
+
+
+def test_a_convolution_without_bias_has_none_and_subtracts_it(x64):
+  x = normal(2, 5, 4, 3)
+  made = layers.Conv(4, use_bias=False)
+  params = {'kernel': normal(3, 3, 3, 4)}
+  assert jax.tree.map(jnp.shape, made.init(jax.random.key(0), x)) == {
+    'params': {'kernel': (3, 3, 3, 4)}
+  }
+  biased = {'params': {**params, 'bias': normal(4, seed=1)}}
+  want = layers.Conv(4).apply(biased, x) - biased['params']['bias']
+  got = made.apply({'params': params}, x)
+  np.testing.assert_allclose(got, want, atol=1e-12)
+
+
 class Normed(nn.Module):
   """One normalisation by name."""
 
@@ -168,7 +189,7 @@ def test_no_norm_is_the_identity_and_instance_norm_has_no_statistics():
 @pytest.mark.parametrize(
   'call, name, allowed',
   [
-    (lambda: layers.norm_layer('layer', train=True), 'layer', "'instance'"),
+    (lambda: layers.norm_layer('odd', train=True), 'odd', 'instance, batch'),
     (lambda: layers.initializers('he', 3), 'he', "'torch', 'lecun'"),
   ],
 )

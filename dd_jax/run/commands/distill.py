@@ -24,6 +24,7 @@ from dd_jax.run import (
   command_line,
   limits,
   loading,
+  network_file,
   pipeline,
   recipe,
   resume,
@@ -53,6 +54,13 @@ _METHOD = flags.DEFINE_string(
   None,
   f'One of {", ".join(recipe.METHODS)}; dd-jax list methods tells of each. '
   'Default: kip.',
+  flag_values=FLAGS,
+)
+_NETWORK = flags.DEFINE_string(
+  'network',
+  None,
+  'The learner that the method uses: one of dd-jax list networks, or your own, '
+  "FILE.py:FACTORY. Default: the recipe's.",
   flag_values=FLAGS,
 )
 _IPC = flags.DEFINE_integer(
@@ -240,9 +248,20 @@ def _asked(
     config = settings.configuration(_CONFIG.value, named, fields)
     command = functools.partial(_command, seed, fields)
   limits.check(config)
+  _check_network(config)
   asked = _Asked(config, workdir, command, bool(held))
   found = workdir.plan() if workdir.resumed else None
   return _as_found(asked, found['changes']) if found else asked
+
+
+def _check_network(config: recipe.Config) -> None:
+  """Refuses a network that nothing would use."""
+  method = config['method']['name']
+  if _NETWORK.value and not recipe.takes(method, 'network'):
+    raise UserError(
+      f'--network={_NETWORK.value}: {method} uses none; what scores a set is '
+      '--config.evaluation.network.name'
+    )
 
 
 def _given() -> dict[str, Any]:
@@ -253,7 +272,10 @@ def _given() -> dict[str, Any]:
     'num_steps': _STEPS.value,
     'minutes': _MINUTES.value,
   }
-  return {**data_flags.stated(named), **_of_data()}
+  given = {**data_flags.stated(named), **_of_data()}
+  if _NETWORK.value:
+    given['network'] = {'name': network_file.name('--network', _NETWORK.value)}
+  return given
 
 
 def _run(asked: _Asked, mesh: jax.sharding.Mesh | None) -> dict[str, Any]:

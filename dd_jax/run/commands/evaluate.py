@@ -2,12 +2,17 @@ r"""Scores a distilled set under named protocols.
 
   dd-jax evaluate --artifact=runs/mnist/distilled.npz \
       --dataset=mnist --protocols=dc,krr-ntk --learners=5
+  dd-jax evaluate --artifact=runs/mnist/distilled.npz \
+      --protocols=dc,mtt --networks=convnet,alexnet,vgg11,resnet18
 
 What no flag changes is as in the run that made the set.
 """
 
+import copy
 import os
+import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
@@ -24,6 +29,8 @@ from dd_jax.run import (
   limits,
   loading,
   memory,
+  network_file,
+  network_table,
   recipe,
   record,
   registries,
@@ -33,7 +40,7 @@ from dd_jax.run.commands import data_flags
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.writers import ProgressWriter
-from dd_jax.types import UserError
+from dd_jax.types import DistilledData, UserError
 
 command_line.load_parts()
 FLAGS = command_line.new_flags()
@@ -54,6 +61,13 @@ _PROTOCOLS = flags.DEFINE_list(
   'protocols',
   None,
   f"Any of {', '.join(recipe.PROTOCOLS)}. Default: the artefact's own.",
+  flag_values=FLAGS,
+)
+_NETWORKS = flags.DEFINE_list(
+  'networks',
+  None,
+  "Learners in place of the protocols' own, scored one after the other: any of "
+  'dd-jax list networks, or your own, FILE.py:FACTORY. Gives a table.',
   flag_values=FLAGS,
 )
 _LEARNERS = flags.DEFINE_integer(
@@ -98,20 +112,64 @@ def evaluate(fields: dict[str, str]) -> None:
     if note not in own.get('notes', ()):
       print(f'note: {note}')
   told = [] if FLAGS['quiet'].value else [ProgressWriter(0)]
-  prepared = prepare(dataset, held.preprocessing)
-  scorer = Scorer(config, prepared, Cache(), writers=told)
-  scorer.check()
+  prepared, cache = prepare(dataset, held.preprocessing), Cache()
+  made = lambda config: Scorer(config, prepared, cache, writers=told)
   began = time.perf_counter()
-  with memory.told({'evaluation': config['evaluation']}):
-    found = interruptible(lambda: record.score(scorer, held.data))
+  if _NETWORKS.value:
+    scorers = {k: made(c) for k, c in _with_each(config, fields)}
+    found = _by_network(scorers, held.data)
+  else:
+    scorer = made(config)
+    scorer.check()
+    found = _scored(scorer, held.data)
+    print(command_line.table(found))
+    for warning in found['warnings']:
+      print(f'warning: {warning}')
   seconds = {'evaluate': round(time.perf_counter() - began, 3)}
-  print(command_line.table(found))
-  for warning in found['warnings']:
-    print(f'warning: {warning}')
   if _OUTPUT.value:
     about = record.audit(held, _ARTIFACT.value, config, dataset)
     write_json(_OUTPUT.value, {**about, **found, 'seconds': seconds})
     print(f'written: {_OUTPUT.value}')
+
+
+def _scored(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
+  with memory.told({'evaluation': scorer.config['evaluation']}):
+    return interruptible(lambda: record.score(scorer, data))
+
+
+def _with_each(
+  config: recipe.Config, fields: dict[str, str]
+) -> Iterator[tuple[str, recipe.Config]]:
+  """The configuration with each of the networks that were asked for."""
+  for field in fields:
+    if field.startswith('evaluation.network.'):
+      raise UserError(f'--config.{field}: not together with --networks')
+  for text in _NETWORKS.value or ():
+    name = network_file.name('--networks', text)
+    change = {'evaluation': {'network': {'name': name}}}
+    yield name, recipe.update(copy.deepcopy(config), change)
+
+
+def _by_network(
+  scorers: dict[str, Scorer], data: DistilledData
+) -> dict[str, Any]:
+  """Scores with each network, told as they come and as a table."""
+  for scorer in scorers.values():
+    scorer.check()
+    for protocol in scorer.exact:
+      raise UserError(
+        f'--networks: {protocol} trains none; leave out one of the two'
+      )
+  found = {}
+  for i, (name, scorer) in enumerate(scorers.items(), 1):
+    if not FLAGS['quiet'].value:
+      print(f'{name} ({i} of {len(scorers)}) ...', file=sys.stderr, flush=True)
+    found[name] = _scored(scorer, data)
+  print(network_table.text(found))
+  for name, scores in found.items():
+    for warning in scores['warnings']:
+      print(f'warning: {name}: {warning}')
+  return {'networks': found}
 
 
 def _configuration(

@@ -93,7 +93,7 @@ def train(fields: dict[str, str]) -> None:
     raise UserError(f'--method={_METHOD.value}: reads no experts')
   mesh = command_line.mesh(_DEVICES.value)
   dataset, cache = loading.load_dataset(config), Cache()
-  config, notes = invariances.decide(config, dataset, cache)
+  config, _, notes = invariances.decide(config, dataset, cache)
   prepared = prepare(dataset, parts.preprocessing(config), cache=cache)
   wanted = experts.wanted(config, prepared)
   store = ExpertStore.start(_STORE.value, wanted)

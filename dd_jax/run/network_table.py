@@ -1,0 +1,39 @@
+"""Scores of one set with several networks, as a table of text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dd_jax.run.command_line import percent
+
+
+def text(found: Mapping[str, Mapping[str, Any]]) -> str:
+  """A row for each protocol and baseline, a column for each network.
+
+  Args:
+    found: what `record.score` gives, by the name of the network.
+  """
+  columns = {name: _column(name, scores) for name, scores in found.items()}
+  names = list(next(iter(columns.values())))
+  rows = [['test accuracy', *columns]]
+  rows += [[row, *(c[row] for c in columns.values())] for row in names]
+  widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+  padded = (
+    '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True))
+    for row in rows
+  )
+  return '\n'.join(line.rstrip() for line in padded)
+
+
+def _column(name: str, scores: Mapping[str, Any]) -> dict[str, str]:
+  """A network's cells by the names of the rows, which all have alike."""
+  cells = {_plain(scores['protocol'], name): percent(scores['test_accuracy'])}
+  for other, score in scores['other_scores'].items():
+    cells[other] = percent(score)
+  for baseline, score in scores['baselines'].items():
+    cells[f'{baseline} (baseline)'] = percent(score)
+  return cells
+
+
+def _plain(protocol: str, network: str) -> str:
+  """`dc (500 steps)` of `dc (500 steps, convnet)`."""
+  return protocol.replace(f', {network})', ')').replace(f' ({network})', '')
