@@ -44,7 +44,8 @@ def layers(variables: Any, kind: str) -> Iterator[Any]:
 
 
 def _place(name: str) -> int:
-  return int(name.rpartition('_')[2]) if '_' in name else 0
+  number = name.rpartition('_')[2]
+  return int(number) if number.isdecimal() else 0
 
 
 def conv(x: np.ndarray, p: Any, stride: int = 1, padding: int = 0):
