@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS, STARTS
 from dd_jax.recipes import FOLDER
-from dd_jax.run import fields, recipe
-from dd_jax.run.parts import Setting, build, build_kernel
+from dd_jax.run import fields, network_file, recipe
+from dd_jax.run.parts import Setting, build, build_kernel, build_network
 from dd_jax.types import DistilledData
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -267,6 +268,15 @@ def test_the_example_of_a_recipe(examples):
   build(config, Setting((8, 8, 1), 10))
 
 
+def test_the_example_of_a_classifier(examples):
+  file = DOCS / 'examples' / 'classifier.py'
+  name = network_file.name('--network', f'{file}:perceptron')
+  section = {'name': name, 'width': 8}
+  network = build_network(section, Setting((4, 8, 1), 10))
+  variables = jax.eval_shape(network.init, jax.random.key(0))
+  assert variables['params']['hidden']['kernel'].shape == (32, 8)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('law', LAWS)
 def test_the_examples_keep_the_laws(examples, law):
@@ -276,7 +286,8 @@ def test_the_examples_keep_the_laws(examples, law):
 def test_the_page_shows_every_example():
   shown = re.findall(r'examples/(\w+)\.py', (DOCS / 'extending.md').read_text())
   files = {path.stem for path in DOCS.glob('examples/*.py')}
-  assert set(shown) == files == {*EXAMPLES, 'digits_moments', 'laws'}
+  others = {'classifier', 'digits_moments', 'laws'}
+  assert set(shown) == files == {*EXAMPLES, *others}
 
 
 def test_docstrings_become_what_sphinx_reads():

@@ -322,3 +322,37 @@ def _folder(path: str, size) -> None:
     for i in range(8):
       pixels = rng.integers(0, 99, (*size(i), 3)) + 120 * c
       Image.fromarray(pixels.astype(np.uint8)).save(f'{path}/{name}/{i}.png')
+
+
+OWN = """
+from flax import nnx
+
+
+def linear(image_shape, num_classes, rngs):
+  return Linear(image_shape[0] ** 2, num_classes, rngs)
+
+
+class Linear(nnx.Module):
+  def __init__(self, size, num_classes, rngs):
+    self.head = nnx.Linear(size, num_classes, rngs=rngs)
+
+  def __call__(self, x):
+    return self.head(x.reshape(len(x), -1))
+"""
+
+
+@pytest.mark.parametrize(
+  'method, words',
+  [
+    ('dm', 'returns logits alone, and features are asked of it'),
+    ('kip', '--network=own.py:linear: kip uses none'),
+  ],
+)
+def test_what_a_network_of_a_file_lacks_is_one_line(
+  call, small_npz, tiny, tmp_path, method, words
+):
+  (tmp_path / 'own.py').write_text(OWN)
+  data = f'--dataset={small_npz()}'
+  asked = (data, f'--method={method}', '--network=own.py:linear', *tiny)
+  status, error, _ = call('--workdir=w', *asked, '--quiet')
+  assert status == 2 and words in error and '\n' not in error, error

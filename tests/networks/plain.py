@@ -44,7 +44,8 @@ def layers(variables: Any, kind: str) -> Iterator[Any]:
 
 
 def _place(name: str) -> int:
-  return int(name.rpartition('_')[2]) if '_' in name else 0
+  number = name.rpartition('_')[2]
+  return int(number) if number.isdecimal() else 0
 
 
 def conv(x: np.ndarray, p: Any, stride: int = 1, padding: int = 0):
@@ -93,3 +94,11 @@ def logits(network: Network, variables: Any, x: np.ndarray, train=False):
   """Those of the network itself."""
   apply = jax.jit(network.apply, static_argnames='train')
   return apply(variables, jnp.asarray(x), train=train)[0].logits
+
+
+def sides(network: Network, shape: tuple[int, int, int]) -> list[int]:
+  """Heights of the maps that it taps."""
+  variables = jax.eval_shape(network.init, jax.random.key(0))
+  image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+  out, _ = jax.eval_shape(network.apply, variables, image)
+  return [tap.shape[1] for tap in out.taps]

@@ -77,14 +77,14 @@ def check(network, shape, block, norm, blocks, **how):
   np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-8)
 
 
-def test_resnet18_is_the_published_one(x64):
-  shape = (12, 20, 1)
-  network = resnet18(shape, 3, width=2)
-  check(network, shape, basic, 'instance', (2, 2, 2, 2))
+def test_basic_blocks_are_the_published_ones(x64):
+  shape = (10, 19, 1)
+  network = from_flax(ResNet((2, 1, 1, 1), 3, 2), shape)
+  check(network, shape, basic, 'instance', (2, 1, 1, 1))
 
 
 def test_resnet18_ap_is_the_published_one(x64):
-  shape = (28, 28, 1)
+  shape = (18, 25, 1)
   network = resnet18_ap(shape, 3, width=2, norm='batch')
   check(network, shape, basic, 'batch', (2, 2, 2, 2), pooled=True)
 
@@ -95,13 +95,11 @@ def test_the_wide_stem_is_the_published_one(x64):
   check(network, shape, basic, 'instance', (1, 1, 1, 1), stem='7x7')
 
 
-@pytest.mark.parametrize('convolution', ['closed', 'lax'])
-def test_bottlenecks_are_the_published_ones(x64, convolution):
+def test_bottlenecks_are_the_published_ones(x64):
   shape = (12, 12, 3)
-  module = ResNet(
-    (1, 2, 1, 1), 3, 2, 'batch', bottleneck=True, convolution=convolution
+  network = from_flax(
+    ResNet((1, 2, 1, 1), 3, 2, 'batch', bottleneck=True), shape
   )
-  network = from_flax(module, shape)
   check(network, shape, bottleneck, 'batch', (1, 2, 1, 1))
 
 
@@ -124,8 +122,7 @@ def test_parameter_counts_are_the_published_ones(make, shape, settings, count):
   assert sum(a.size for a in jax.tree.leaves(variables['params'])) == count
 
 
-def test_statistics_move_in_training_and_serve_in_evaluation(x64):
-  """As PyTorch's: a tenth of the way; then each image is treated alone."""
+def test_statistics_move_a_tenth_of_the_way_in_training_alone(x64):
   shape = (8, 8, 1)
   network = from_flax(ResNet((1, 1, 1, 1), 3, 2, 'batch'), shape)
   variables, image = plain.drawn(network), plain.images(4, *shape)
@@ -137,10 +134,8 @@ def test_statistics_move_in_training_and_serve_in_evaluation(x64):
   seen = plain.conv(image, kernel, padding=1).mean((0, 1, 2))
   want = 0.9 * pick(variables) + 0.1 * seen
   np.testing.assert_allclose(pick(new), want, rtol=1e-9)
-  together, same = apply(new, image)
+  _, same = apply(new, image)
   np.testing.assert_array_equal(pick(same), pick(new))
-  alone = [apply(new, image[i : i + 1])[0].logits for i in range(4)]
-  np.testing.assert_allclose(np.concatenate(alone), together.logits, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -160,14 +155,11 @@ def test_what_they_cannot_be_is_one_line(make, side, settings, words):
   assert '\n' not in str(error.value)
 
 
-@pytest.mark.parametrize('side', [9, 12, 17, 33])
+@pytest.mark.parametrize('side', [9, 33])
 def test_instance_norm_never_sees_a_single_pixel(side):
   """At the sizes that are allowed: there it would make a constant of it."""
   for stem, least in (('3x3', 9), ('7x7', 33)):
     if side >= least:
       shape = (side, side, 3)
       network = resnet18(shape, 10, stem=stem, width=1)
-      variables = jax.eval_shape(network.init, jax.random.key(0))
-      image = jax.ShapeDtypeStruct((1, *shape), np.float32)
-      out, _ = jax.eval_shape(network.apply, variables, image)
-      assert min(out.taps[-1].shape[1:3]) >= 2
+      assert plain.sides(network, shape)[-1] >= 2
