@@ -110,7 +110,7 @@ def from_flax(
     rngs, moved = _next(variables) if train else ({}, {})
     if not (train and statistics):
       out: Any = module.apply(shown, image, train=train, rngs=rngs)
-      return out, {**variables, **moved}
+      return out, {**variables, **moved} if moved else variables
     out, new = module.apply(
       shown, image, train=True, mutable=statistics, rngs=rngs
     )
