@@ -46,7 +46,7 @@ def _factory(file: str, factory: str) -> Callable[..., Any]:
   found = getattr(_module(path.resolve()), factory, None)
   if not callable(found):
     raise UserError(f'there is no function {factory!r} in the file')
-  return found  # type: ignore[no-any-return]
+  return found
 
 
 @functools.cache

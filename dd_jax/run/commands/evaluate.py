@@ -11,7 +11,7 @@ What no flag changes is as in the run that made the set.
 import copy
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from absl import flags
@@ -109,10 +109,9 @@ def evaluate(fields: dict[str, str]) -> None:
       print(f'note: {note}')
   prepared, cache = prepare(dataset, held.preprocessing), Cache()
   if _NETWORKS.value:
-    found = _by_network(
-      {k: Scorer(c, prepared, cache) for k, c in _with_each(config, fields)},
-      held.data,
-    )
+    configs = _with_each(_NETWORKS.value, config, fields)
+    scorers = {k: Scorer(c, prepared, cache) for k, c in configs}
+    found = _by_network(scorers, held.data)
   else:
     scorer = Scorer(config, prepared, cache)
     scorer.check()
@@ -131,13 +130,13 @@ def _scored(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
 
 
 def _with_each(
-  config: recipe.Config, fields: dict[str, str]
+  networks: Sequence[str], config: recipe.Config, fields: dict[str, str]
 ) -> Iterator[tuple[str, recipe.Config]]:
   """The configuration with each of the networks that were asked for."""
   for field in fields:
     if field.startswith('evaluation.network.'):
       raise UserError(f'--config.{field}: not together with --networks')
-  for text in _NETWORKS.value:
+  for text in networks:
     name = network_file.name('--networks', text)
     change = {'evaluation': {'network': {'name': name}}}
     yield name, recipe.update(copy.deepcopy(config), change)
