@@ -11,6 +11,7 @@ from dd_jax.run import recipe
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
 
+_USUAL = {'mirror': '', 'whole': 'auto'}  # of `evaluation`
 _FROM_REAL = ('real', 'kmeans', 'closed_form')  # starts
 
 
@@ -54,8 +55,9 @@ def portable(config: Config) -> Config:
   """The configuration as JSON would give it back, files without folders.
 
   Fields of data of one's own, and of time, are left out where nothing is
-  stated, and so are a free range and mirror images as protocols have them, so
-  that the records of all other runs stay as they are.
+  stated, and so are a free range, mirror images as protocols have them and the
+  usual rule about the whole set, so that the records of all other runs stay as
+  they are.
   """
   held: Config = json.loads(json.dumps(config))
   held['data_dir'] = ''
@@ -68,8 +70,9 @@ def portable(config: Config) -> Config:
   held['preprocessing'] = os.path.basename(held['preprocessing'])
   if held['parameterization'].get('range') == 'free':
     del held['parameterization']['range']
-  if not held['evaluation']['mirror']:
-    del held['evaluation']['mirror']
+  for field, usual in _USUAL.items():
+    if held['evaluation'][field] == usual:
+      del held['evaluation'][field]
   optional = ('range', 'classes', 'minutes')
   return {k: v for k, v in held.items() if v or k not in optional}
 

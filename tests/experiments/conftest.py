@@ -4,13 +4,14 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from dd_jax.run import command_line, commands
+from dd_jax.networks import NETWORKS
+from dd_jax.run import command_line, commands, registries
 
 
 class Call(NamedTuple):
@@ -48,6 +49,17 @@ def call(monkeypatch, capfd, tmp_path) -> Callable[..., Call]:
   monkeypatch.setenv('DD_JAX_CACHE', str(tmp_path / 'cache'))
   monkeypatch.setattr(command_line, '_leave', leave)
   return run
+
+
+@pytest.fixture(autouse=True)
+def _networks_of_files() -> Iterator[None]:
+  """Those that a test's flags register are gone after it."""
+  held = NETWORKS, registries.ADDED
+  before = [dict(registry) for registry in held]
+  yield
+  for registry, kept in zip(held, before, strict=True):
+    registry.clear()
+    registry.update(kept)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import copy
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from absl import flags
@@ -116,7 +116,8 @@ def evaluate(fields: dict[str, str]) -> None:
   made = lambda config: Scorer(config, prepared, cache, writers=told)
   began = time.perf_counter()
   if _NETWORKS.value:
-    scorers = {k: made(c) for k, c in _with_each(config, fields)}
+    configs = _with_each(_NETWORKS.value, config, fields)
+    scorers = {k: made(c) for k, c in configs}
     found = _by_network(scorers, held.data)
   else:
     scorer = made(config)
@@ -138,13 +139,13 @@ def _scored(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
 
 
 def _with_each(
-  config: recipe.Config, fields: dict[str, str]
+  networks: Sequence[str], config: recipe.Config, fields: dict[str, str]
 ) -> Iterator[tuple[str, recipe.Config]]:
   """The configuration with each of the networks that were asked for."""
   for field in fields:
     if field.startswith('evaluation.network.'):
       raise UserError(f'--config.{field}: not together with --networks')
-  for text in _NETWORKS.value or ():
+  for text in networks:
     name = network_file.name('--networks', text)
     change = {'evaluation': {'network': {'name': name}}}
     yield name, recipe.update(copy.deepcopy(config), change)
