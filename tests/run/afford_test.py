@@ -89,3 +89,13 @@ def test_outer_steps_become_cheaper_until_they_cannot():
   assert seen == [(128, 256), (64, 256), (32, 256), (32, 128), (32, 64)]
   kip = recipe.update(recipe.default('kip'), {'method': {'batch_size': 64}})
   assert afford.loop(kip) is None  # has no network
+
+
+@pytest.mark.parametrize('name', afford.OWN_LEARNERS)
+def test_a_protocol_that_gets_a_narrower_network_gets_one_of_its_kind(name):
+  start = config(protocol=name, others=())
+  dear = lambda config, name: Learner(1e9, 0.0, 0)
+  made = afford.scoring(start, dear, 1.0)['evaluation']['network']
+  own = afford.OWN_LEARNERS[name]
+  assert made['name'] == own['name'] and made['width'] == afford.WIDTH
+  assert made.get('norm') == own.get('norm', made.get('norm'))
