@@ -1,6 +1,5 @@
 """What a run is given and what it reads, told as it is read."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -96,9 +95,8 @@ def scorer_of(
 ) -> Scorer:
   """What scores a run on its data, and tells how far it is."""
   first = loaded.start.data if loaded.start else None
-  report_score = functools.partial(_progress, given.writers, 'scoring')
   return Scorer(
-    given.config, prepared, cache, given.mesh, first, here(), report_score
+    given.config, prepared, cache, given.mesh, first, here(), given.writers
   )
 
 
@@ -112,10 +110,3 @@ def identity_of(config: Config, loaded: Loaded) -> dict[str, Any]:
   if isinstance(loaded.fitted, Preprocessing):
     found['preprocessing'] = {'sha256': preprocess.digest(loaded.fitted)}
   return found
-
-
-def _progress(
-  writers: Sequence[Writer], what: str, done: int, total: int
-) -> None:
-  for writer in writers:
-    writer.progress(what, done, total)

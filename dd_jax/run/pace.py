@@ -1,6 +1,23 @@
 """How fast a run goes, and how long it has still to go."""
 
 import math
+from typing import NamedTuple
+
+
+class Ahead(NamedTuple):
+  """What a run has ahead of it besides outer steps.
+
+  Attributes:
+    every: outer steps between two validations; 0 for none, or not known.
+    validation: seconds of one, where that was measured before the run.
+    scoring: seconds of what comes after the last, likewise.
+    scored: else how many validations that is.
+  """
+
+  every: int = 0
+  validation: float = math.inf
+  scoring: float = 0.0
+  scored: float = 0.0
 
 
 class Pace:
@@ -10,13 +27,16 @@ class Pace:
     step: the last that was seen.
   """
 
-  def __init__(self) -> None:
+  def __init__(self, ahead: Ahead | None = None) -> None:
+    """Args: ahead: what is known before the first step."""
+    ahead = ahead or Ahead()
     self.step = 0
+    self._ahead = ahead
     self._first: tuple[int, float] | None = None
     self._now = 0.0
     self._paused = 0.0
-    self._validation = math.inf  # the shortest: the first one compiles
-    self._validated = self._every = 0
+    self._validation = ahead.validation  # the shortest: the first compiles
+    self._validated, self._every = 0, ahead.every
 
   def steps(self, step: int, now: float) -> None:
     """`step` is done. The clock starts here: what came before was compiling.
@@ -34,9 +54,10 @@ class Pace:
     if self._first is None:
       return
     took = now - self._now
-    self._paused += took
+    self._paused, self._now = self._paused + took, now
     self._validation = min(self._validation, took)
-    self._every, self._validated = max(1, step - self._validated), step
+    every = self._ahead.every or max(1, step - self._validated)
+    self._every, self._validated = every, step
 
   @property
   def rate(self) -> float | None:
@@ -47,14 +68,19 @@ class Pace:
     return (self.step - self._first[0]) / max(spent, 1e-9)
 
   def left(self, total: int) -> float | None:
-    """Seconds to the end of step `total`, its validation included."""
-    if self.rate is None:
+    """Seconds to the end: of step `total`, its validation, and the scoring.
+
+    What no validation has shown yet, and nothing said before, is left out.
+    """
+    if self.rate is None or self._first is None:
       return None
-    seconds = (total - self.step) / self.rate
-    if not self._every:
+    seconds = (total - self.step) / self.rate + self._ahead.scoring
+    if not self._every or math.isinf(self._validation):
       return seconds
-    due = math.ceil(total / self._every) - self._validated // self._every
-    return seconds + max(0, due) * self._validation
+    done = max(self._validated, self._first[0] - 1)  # of a resumed run too
+    due = math.ceil(total / self._every) - done // self._every
+    scored = 0.0 if self._ahead.scoring else self._ahead.scored
+    return seconds + (max(0, due) + scored) * self._validation
 
 
 def clock(seconds: float) -> str:

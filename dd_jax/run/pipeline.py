@@ -45,7 +45,7 @@ from dd_jax.run.scoring import Scorer
 from dd_jax.run.stages import tell
 from dd_jax.run.stopwatch import Stopwatch, all_seconds
 from dd_jax.run.workdir import ARTIFACT, CHECKPOINTS, PLAN, RESULT, Workdir
-from dd_jax.run.writers import Writer
+from dd_jax.run.writers import Expecting, Writer
 from dd_jax.types import DistilledData, UserError
 
 
@@ -210,12 +210,17 @@ def _distilled(
   checkpointer: Checkpointer | None,
 ) -> Result:
   """The outer loop, to its end."""
+  steps = num_steps(given.config, scorer.prepared)
+  expected = plan.ahead(scorer, given.plan)
+  for writer in given.writers:
+    if isinstance(writer, Expecting):
+      writer.expect(steps, expected)
   with _released(given.workdir):
     return driver.distill(
       method,
       source,
       seed=given.config['seed'],
-      num_steps=num_steps(given.config, scorer.prepared),
+      num_steps=steps,
       validation=scorer.validation(),
       checkpointer=checkpointer,
       writers=given.writers,

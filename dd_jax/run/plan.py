@@ -9,7 +9,8 @@ was found depends on the machine.
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from dd_jax.data.source import Source
 from dd_jax.platform import here
 from dd_jax.run import afford, experts, fields, parts, probe, recipe
 from dd_jax.run.costs import Costs, Learner, Length, length
+from dd_jax.run.pace import Ahead
 from dd_jax.run.recipe import Config, copied
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.stages import tell
@@ -152,12 +154,13 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
     made = afford.experts(made, one_pass, _EXPERTS * seconds / step)
     missing = experts.missing(made, bench.prepared, bench.cache)
   trained = step * missing * _expert_steps(bench, made)
+  trajectories = recipe.expert_span(config) is not None  # of this network
   while True:
     measured = _loop(bench, made, source)
     costs = _costs(bench, made, measured, trained)._replace(spent=spent())
     chosen = length(costs, seconds, config['num_steps'], LEAST_STEPS)
     cheaper = afford.loop(made)
-    if costs.total(*chosen) <= seconds or not cheaper or missing:
+    if costs.total(*chosen) <= seconds or not cheaper or trajectories:
       return _planned(config, made, costs, chosen)
     made = cheaper
 
@@ -177,6 +180,25 @@ def _planned(asked: Config, made: Config, costs: Costs, chosen: Length) -> Plan:
       'cheapest settings; a smaller --image_size or --ipc takes less'
     )
   return Plan(config, costs, changes, tuple(lines))
+
+
+def ahead(scorer: Scorer, held: Mapping[str, Any] | None) -> Ahead:
+  """What a run has ahead of it besides its outer steps.
+
+  Args:
+    scorer: of the run.
+    held: what `Plan.record` gave of it, or None: scoring is then counted in
+      validations, of as many steps each.
+  """
+  every = scorer.config['validate_every']
+  if held is not None:
+    seconds = held['seconds']
+    validation = seconds['validation'] or math.inf
+    return Ahead(every, validation, seconds['scoring'])
+  section = scorer.config['evaluation']
+  learners = sum(count for _, count in afford.scores(scorer.config))
+  own = max(1, section['validation_learners'])
+  return Ahead(every, scored=learners / own)
 
 
 def differing(asked: Config, made: Config) -> dict[str, str]:

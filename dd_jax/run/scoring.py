@@ -17,9 +17,10 @@ from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
-from dd_jax.run import parts, recipe, registries
+from dd_jax.run import parts, recipe, registries, stages
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
+from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
@@ -38,7 +39,7 @@ class Scorer:
     mesh: whose `data` axis learners are split over, or None.
     start: the set that the run starts from, or None.
     platform: what its networks and kernels run on.
-    report: told how many scores are done, and of how many.
+    writers: told which score is at work, and how many there are.
   """
 
   config: Config
@@ -47,7 +48,7 @@ class Scorer:
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
   platform: Platform | None = None
-  report: Callable[[int, int], None] = lambda done, total: None
+  writers: Sequence[Writer] = ()
 
   @property
   def setting(self) -> parts.Setting:
@@ -130,11 +131,19 @@ class Scorer:
   def _counted(self, names: Sequence[str], before: int) -> Iterator[str]:
     """The names of scores, reported as they are begun and when all are done."""
     total = len(self.protocols) + len(self.config['evaluation']['baselines'])
+    headline = self.config['evaluation']['protocol']
     for done, name in enumerate(names, before):
-      self.report(done, total)
-      yield name
+      self._progress(done, total)
+      baseline = name in recipe.SELECTIONS
+      what = f'{name} images under {headline}' if baseline else f'under {name}'
+      with stages.told(self.writers, f'scoring {what}'):
+        yield name
     if names and before + len(names) == total:
-      self.report(total, total)
+      self._progress(total, total)
+
+  def _progress(self, done: int, total: int) -> None:
+    for writer in self.writers:
+      writer.progress('scoring', done, total)
 
   def _score(self, name: str, key: Key, data: DistilledData) -> Score:
     section = self.config['evaluation']

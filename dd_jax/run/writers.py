@@ -8,12 +8,12 @@ import pathlib
 import sys
 import time
 from collections.abc import Mapping
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from dd_jax.files import full_disk, write_atomically
-from dd_jax.run.pace import Pace, clock
+from dd_jax.run.pace import Ahead, Pace, clock
 from dd_jax.types import UserError
 
 
@@ -39,6 +39,14 @@ class Writer(Protocol):
 
   def close(self) -> None:
     """The run has ended, well or not."""
+
+
+@runtime_checkable
+class Expecting(Protocol):
+  """A writer that shows how much is left, and so wants to know of it."""
+
+  def expect(self, num_steps: int, ahead: Ahead) -> None:
+    """The run has `num_steps` outer steps, and that besides."""
 
 
 class JsonlWriter:
@@ -178,8 +186,13 @@ class ProgressWriter:
     self._accuracy = ''
     self._width = 0
     self._what = ''
+    self._ahead = Ahead()
     self._pace = Pace()
     self._shown = time.monotonic()
+
+  def expect(self, num_steps: int, ahead: Ahead) -> None:
+    """See `Expecting`; counts from the next `begin` on."""
+    self._num_steps, self._ahead = num_steps, ahead
 
   def progress(self, what: str, done: int, total: int) -> None:
     """Shows how far that work is; its line stays when it is done."""
@@ -200,7 +213,7 @@ class ProgressWriter:
     left.
     """
     del step
-    self._what, self._pace = '', Pace()
+    self._what, self._pace = '', Pace(self._ahead)
     self._shown = time.monotonic()
 
   def scalars(

@@ -29,7 +29,8 @@ def test_scores_with_baselines_as_text_and_json(call, made, tmp_path):
     '--output=scores.json',
     command='evaluate',
   )
-  assert status == 0 and not error, error
+  assert status == 0, error
+  assert all(line.startswith('scoring ') for line in error.splitlines())
   assert out.startswith('test accuracy under krr-nngp: ')
   found = json.loads((tmp_path / 'scores.json').read_text())
   assert found['protocol'] == 'krr-nngp'

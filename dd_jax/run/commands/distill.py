@@ -192,13 +192,16 @@ def _each(
   """Runs that differ in their seed alone: what the first finds, all have."""
   results: list[dict[str, Any]] = []
   for asked in runs:
-    if results and asked.config['minutes']:
+    if results and 'plan' in results[0]:
       asked = _as_found(asked, results[0]['plan']['changes'])
     results.append(_run(asked, mesh))
   return results
 
 
 def _as_found(asked: _Asked, found: Mapping[str, str]) -> _Asked:
+  """With what was measured for a run like it, where that is asked for."""
+  if not asked.config['minutes']:
+    return asked
   config = settings.change({**asked.config, 'minutes': 0.0}, found)
   command = lambda changes: asked.command({**found, **changes})
   return asked._replace(config=config, command=command)
@@ -236,7 +239,9 @@ def _asked(
     config = settings.configuration(_CONFIG.value, named, fields)
     command = functools.partial(_command, seed, fields)
   limits.check(config)
-  return _Asked(config, workdir, command, bool(held))
+  asked = _Asked(config, workdir, command, bool(held))
+  found = workdir.plan() if workdir.resumed else None
+  return _as_found(asked, found['changes']) if found else asked
 
 
 def _given() -> dict[str, Any]:

@@ -31,6 +31,7 @@ from dd_jax.run import (
 from dd_jax.run.commands import data_flags
 from dd_jax.run.interrupt import interruptible
 from dd_jax.run.scoring import Scorer
+from dd_jax.run.writers import ProgressWriter
 from dd_jax.types import UserError
 
 command_line.load_parts()
@@ -96,7 +97,9 @@ def evaluate(fields: dict[str, str]) -> None:
   for note in (*dataset.provenance['notes'], *decided):
     if note not in own.get('notes', ()):
       print(f'note: {note}')
-  scorer = Scorer(config, prepare(dataset, held.preprocessing), Cache())
+  told = [] if FLAGS['quiet'].value else [ProgressWriter(0)]
+  prepared = prepare(dataset, held.preprocessing)
+  scorer = Scorer(config, prepared, Cache(), writers=told)
   scorer.check()
   with memory.told({'evaluation': config['evaluation']}):
     found = interruptible(lambda: record.score(scorer, held.data))
