@@ -11,7 +11,7 @@ from dd_jax import artifact
 from dd_jax.cache import Cache
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.prepare import prepare
-from dd_jax.run import pipeline, recipe
+from dd_jax.run import inputs, pipeline, recipe
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter
@@ -306,8 +306,8 @@ def test_the_test_set_is_read_at_the_end_alone(monkeypatch):
       dataclasses.replace(scorer, prepared=held['whole']), data
     )
 
-  plain_prepare, plain_score = pipeline.prepare, pipeline.score
-  monkeypatch.setattr(pipeline, 'prepare', without_test)
+  plain_prepare, plain_score = inputs.prepare, pipeline.score
+  monkeypatch.setattr(inputs, 'prepare', without_test)
   monkeypatch.setattr(pipeline, 'score', score)
   result = run().result
   assert held['scored']
