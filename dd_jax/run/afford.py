@@ -22,6 +22,19 @@ EPOCH_STEPS = 20
 """Of an expert's epoch, at least."""
 _BATCH = 64  # real images of an outer step, at least
 
+_CONVNET: Config = {'name': 'convnet', 'width': 128}
+_FREPO: Config = {'name': 'frepo_convnet', 'width': 128, 'norm': 'none'}
+OWN_LEARNERS: dict[str, Config] = {
+  'dc': _CONVNET,
+  'mtt': _CONVNET,
+  'frepo': _FREPO,
+  'rcig': _FREPO,
+  'krr-feature': _FREPO,
+  'kip-nn': {'name': 'kip_convnet', 'width': 1024},
+  'rfad-nn': {'name': 'nngp_convnet', 'width': 1024},
+}
+"""The networks of protocols that can be had narrower."""
+
 Measure = Callable[[Config, str], Learner]
 """`(config, protocol) -> a learner of that protocol, measured`."""
 
@@ -42,6 +55,12 @@ def scores(config: Config) -> Iterator[tuple[str, int]]:
 def scoring_seconds(config: Config, measure: Measure) -> float:
   """Seconds of all scores on the test set."""
   return sum(n * measure(config, p).seconds for p, n in scores(config))
+
+
+def learner_network(config: Config, protocol: str) -> Config:
+  """The section of the network that a protocol trains; empty if not known."""
+  given: Config = config['evaluation']['network']
+  return given if given['name'] else OWN_LEARNERS.get(protocol, {})
 
 
 def scoring(config: Config, measure: Measure, seconds: float) -> Config:
@@ -130,16 +149,13 @@ def _one_baseline(config: Config) -> Config:
 
 
 def _narrower_learner(config: Config) -> Config | None:
-  """Learners of half the width; the method's own network is the first."""
-  own = config['evaluation']['network']
-  width = own.get('width', config['network'].get('width', 0))
-  name = own['name'] or config['network']['name']
-  if own['name']:
-    width //= 2
+  """Learners of half the width."""
+  section = learner_network(config, config['evaluation']['protocol'])
+  width = section.get('width', 0) // 2
   if width < WIDTH:
     return None
-  section = {'name': name, 'width': width}
-  return recipe.update(copied(config), {'evaluation': {'network': section}})
+  half = {'network': {**section, 'width': width}}
+  return recipe.update(copied(config), {'evaluation': half})
 
 
 def _fewer_steps(config: Config, measure: Measure, seconds: float) -> Config:

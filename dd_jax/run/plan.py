@@ -86,19 +86,30 @@ class Bench:
     )
 
   def learner(self, config: Config, name: str) -> Learner:
-    """A learner of that protocol; measured once for each network."""
-    network = json.dumps(config['evaluation']['network'], sort_keys=True)
-    held = self._learner(name, network, _Held(config))
-    own = config['evaluation']['steps']
-    return held._replace(steps=own) if own and held.steps else held
+    """A learner of that protocol, measured once for each kind of network.
+
+    A narrow one is measured, and a wider one said to cost as the square of the
+    width, which is a bound: a wide one itself could take longer than the run.
+    """
+    section = afford.learner_network(config, name)
+    width = section.get('width', 0)
+    narrow = min(width, afford.WIDTH)
+    measured = {**section, 'width': narrow} if width else section
+    held = self._learner(name, json.dumps(measured), _Held(config))
+    scale = (width / narrow) ** 2 if width else 1.0
+    own = config['evaluation']['steps'] if held.steps else 0
+    steps = own or held.steps
+    return Learner(scale * held.fixed, scale * held.step, steps)
 
   @functools.cache  # noqa: B019 (a bench lives for one plan)
-  def _learner(self, name: str, network: str, config: '_Held') -> Learner:
+  def _learner(self, name: str, network: str, held: '_Held') -> Learner:
     section = json.loads(network)
     width = f' of width {section["width"]}' if 'width' in section else ''
     tell(self.writers, [f'measuring: a learner of {name}{width}'])
-    scorer = self.scorer(config.value)
-    return probe.learner(scorer, name, self._set(scorer, config.value))
+    config = copied(held.value)
+    recipe.update(config, {'evaluation': {'network': section, 'steps': 0}})
+    scorer = self.scorer(config)
+    return probe.learner(scorer, name, self._set(scorer, config))
 
   def _set(self, scorer: Scorer, config: Config) -> DistilledData:
     """A set of the size that the run makes."""
@@ -227,6 +238,8 @@ def _source(bench: Bench, config: Config, missing: int) -> tuple[Source, float]:
 
 
 def _loop(bench: Bench, config: Config, source: Source) -> probe.Loop:
+  if not config['num_steps']:
+    return probe.Loop(0.0, 0.0, 0)
   width = config['network'].get('width', '')
   reads = recipe.takes(config['method']['name'], 'network')
   about = f', networks of width {width}' if reads and width else ''

@@ -33,7 +33,7 @@ from dd_jax.run.scoring import Scorer
 from dd_jax.types import DistilledData
 
 _ENOUGH_SECONDS = 0.5  # what takes this long is measured well enough
-_TESTED = 256  # test examples that a learner is measured on
+_TESTED = 128  # test examples that a learner is measured on
 _SHORT, _LONG, _LONGER = 2, 4, 40  # steps of a learner
 
 
