@@ -405,33 +405,3 @@ def test_a_sweep_is_counted():
   _, result = run(settings=config('label_solve', num_steps=-1))
   # 12 of the 120 are held out for validation; 108 in batches of 32.
   assert result['steps'] == 4
-
-
-@pytest.mark.parametrize('preprocessing', ['standardise', 'kornia'])
-def test_pixels_stay_in_range_where_that_is_asked(preprocessing):
-  """At a step size that takes them out of it."""
-  changes = {
-    'preprocessing': preprocessing,
-    'optimizer': {'learning_rate': 1.0},
-    'evaluation': {'baselines': ()},
-  }
-  for where, outside in (('free', True), ('data', False)):
-    part = {'range': where}
-    made, result = run(settings=config(**changes, parameterization=part))
-    found = result['pixels']
-    assert (found['clipped'] > 0.1) == outside
-    if not outside:
-      assert found['clipped'] == 0 and found['low'] >= -1e-4
-      assert found['high'] <= 1 + 1e-4
-    stated = result['config']['parameterization'].get('range')
-    assert stated == (None if outside else 'data')
-    assert made.pixels._asdict() == found
-
-
-def test_a_range_that_the_preprocessing_threw_away_is_refused():
-  changes = {'preprocessing': 'kip', 'parameterization': {'range': 'data'}}
-  with pytest.raises(UserError) as error:
-    run(settings=config(**changes))
-  words = "parameterization.range='data': preprocessing='kip' throws away"
-  assert str(error.value).startswith(words)
-  assert "allowed is 'free'" in str(error.value)
