@@ -94,8 +94,12 @@ class Bench:
     section = afford.learner_network(config, name)
     width = section.get('width', 0)
     narrow = min(width, afford.WIDTH)
-    measured = {**section, 'width': narrow} if width else section
-    held = self._learner(name, json.dumps(measured), _Held(config))
+    changes: Config = {'network': section, 'steps': 0}
+    if width:
+      changes['network'] = {**section, 'width': narrow}
+    measured = recipe.update(copied(config), {'evaluation': changes})
+    network = json.dumps(measured['evaluation']['network'], sort_keys=True)
+    held = self._learner(name, network, _Held(measured))
     scale = (width / narrow) ** 2 if width else 1.0
     own = config['evaluation']['steps'] if held.steps else 0
     steps = own or held.steps
@@ -106,10 +110,8 @@ class Bench:
     section = json.loads(network)
     width = f' of width {section["width"]}' if 'width' in section else ''
     tell(self.writers, [f'measuring: a learner of {name}{width}'])
-    config = copied(held.value)
-    recipe.update(config, {'evaluation': {'network': section, 'steps': 0}})
-    scorer = self.scorer(config)
-    return probe.learner(scorer, name, self._set(scorer, config))
+    scorer = self.scorer(held.value)
+    return probe.learner(scorer, name, self._set(scorer, held.value))
 
   def _set(self, scorer: Scorer, config: Config) -> DistilledData:
     """A set of the size that the run makes."""
