@@ -99,6 +99,7 @@ def train_student(
     gradient, _ = batch_gradient(
       student.network, soft_cross_entropy, {'params': seen(params)}, batches(i)
     )
-    return jax.tree.map(lambda p, g: p - step_size * g, params, gradient)
+    moved = lambda p, g: (p - step_size * g).astype(p.dtype)
+    return jax.tree.map(moved, params, gradient)
 
   return unroll(step, params, student.num_steps, plan=student.plan)

@@ -99,7 +99,8 @@ def generator(
 
   def decode(params: PyTree, constants: PyTree) -> jax.Array:
     del constants
-    one_hot = jnp.repeat(jnp.eye(num_classes), per_class, 0)
+    one_hot = jnp.eye(num_classes, dtype=params['code'].dtype)
+    one_hot = jnp.repeat(one_hot, per_class, 0)
     joined = jnp.concatenate([params['code'], one_hot], -1)
     image: Any = module.apply({'params': params['weights']}, joined)
     return image

@@ -95,7 +95,8 @@ def hallucinator(
     params, constants = stored.init(k_base, source)
     draw = functools.partial(_first, shape=image_shape, base=base[2], c=inner)
     styles = [draw(k) for k in jax.random.split(k_style, hallucinators)]
-    stack = lambda *a: jnp.stack(a)
+    dtype = params['image'].dtype  # that of the images
+    stack = lambda *a: jnp.stack(a).astype(dtype)
     return {**params, 'style': jax.tree.map(stack, *styles)}, constants
 
   def decode(params: PyTree, constants: PyTree) -> LabeledData:

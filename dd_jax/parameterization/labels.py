@@ -144,19 +144,20 @@ def labelled(
 ) -> Parameterization:
   """Gives every decoded image a label of its own."""
 
-  def one_hot() -> jax.Array:
-    return jnp.repeat(jnp.eye(num_classes), per_class, 0)
+  def one_hot(dtype: jnp.dtype) -> jax.Array:
+    return jnp.repeat(jnp.eye(num_classes, dtype=dtype), per_class, 0)
 
   def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
     params, constants = images.init(key, source)
     if labels.learned:
-      params = {**params, 'label': labels.first(one_hot())}
+      dtype = jax.eval_shape(images.decode, params, constants).dtype
+      params = {**params, 'label': labels.first(one_hot(dtype))}
     return params, constants
 
   def decode(params: PyTree, constants: PyTree) -> LabeledData:
     image = images.decode(params, constants)
     if labels.learned:
       return LabeledData(image, labels.decode(params['label']))
-    return LabeledData(image, labels.encode(one_hot()))
+    return LabeledData(image, labels.encode(one_hot(image.dtype)))
 
   return Parameterization(init, decode, project=labels.project)
