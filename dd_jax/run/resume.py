@@ -38,6 +38,9 @@ def configuration(
     )
   config = recipe.update(recipe.default(method), held['config'])
   changes = {k: v for k, v in named.items() if k != 'method'}
+  own = {'name': config['network']['name']}
+  if changes.get('network') == own:  # given again, not changed
+    changes.pop('network')
   return settings.change(recipe.update(config, changes), fields)
 
 
