@@ -39,6 +39,9 @@ def configuration(
   config = recipe.update(recipe.default(method), held['config'])
   # How long it is was found when it was started.
   changes = {k: v for k, v in named.items() if k not in ('method', 'minutes')}
+  own = {'name': config['network']['name']}
+  if changes.get('network') == own:  # given again, not changed
+    changes.pop('network')
   return settings.change(recipe.update(config, changes), fields)
 
 
