@@ -68,6 +68,7 @@ FLOORS = (
   'run.parts',
   'run.experts',
   'run.invariances',
+  'run.judge',
   'run.scoring',
   'run.record',
   'run.costs',

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from dd_jax import artifact
 from dd_jax.artifact import Artifact
@@ -19,6 +20,10 @@ from dd_jax.run.scoring import Scorer
 from dd_jax.run.stages import tell
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import Writer
+from dd_jax.types import UserError
+
+_LOOKED_AT = 64  # images
+_ALIKE = 0.02  # a whitening stored in 16 bits is off by 0.004
 
 
 class Given(NamedTuple):
@@ -72,7 +77,36 @@ def prepared_of(given: Given, loaded: Loaded, cache: Cache) -> Prepared:
   ]
   tell(given.writers, lines)
   with stages.told(given.writers, 'preparing the images'):
-    return prepare(dataset, loaded.fitted, cache=cache)
+    prepared = prepare(dataset, loaded.fitted, cache=cache)
+  if loaded.start:
+    check_start(config, loaded.start, prepared)
+  return prepared
+
+
+def check_start(config: Config, start: Artifact, prepared: Prepared) -> None:
+  """Refuses a set whose preprocessing has this run's name and other numbers.
+
+  Args:
+    config: of the run.
+    start: the set that it starts from.
+    prepared: its data.
+
+  Raises:
+    UserError: real images look otherwise under it.
+  """
+  image = jnp.asarray(prepared.dataset.train.image[:_LOOKED_AT])
+  own, theirs = (
+    p.apply(image) for p in (prepared.preprocessing, start.preprocessing)
+  )
+  apart = float(jnp.std(own - theirs) + jnp.abs(jnp.mean(own - theirs)))
+  share = apart / float(jnp.std(own))
+  if share > _ALIKE:
+    path = config['parameterization']['start']
+    raise UserError(
+      f'parameterization.start={path!r}: its {start.preprocessing.name} was '
+      f'fitted to other images: the same ones differ by {share:.1%} of their '
+      f'deviation; --config.preprocessing={path} takes that one'
+    )
 
 
 def _whitening(loaded: Loaded) -> str:

@@ -13,18 +13,17 @@ from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
-from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.evaluation.protocols import Protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
-from dd_jax.kernels import Ridge
 from dd_jax.platform import Platform
-from dd_jax.run import parts, recipe, registries, stages, whole
+from dd_jax.run import judge, parts, recipe, registries, stages, whole
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, Key
 
 _CACHE_VERSION = 1
-_SCORE_VERSION = 2  # of what is kept of a baseline's score
+_SCORE_VERSION = 3  # of what is kept of a score of real images
 _FEATURE_SEED = 0
 _WHOLE = 'whole'
 _OF_SELECTIONS = ('ipc', 'learners', 'features')  # nothing to the whole set
@@ -228,50 +227,9 @@ class Scorer:
 
   @functools.cache  # noqa: B019 (a scorer lives for one run)
   def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
-    """A protocol on this run's data.
-
-    Args:
-      name: one of `PROTOCOLS`.
-      encoding: of the labels that it is given.
-      steps: of a learner; 0 for the protocol's own.
-    """
-    section = self.config['evaluation']
-    learner, setting = section['network'], self.setting
-    chosen = protocol(
-      name,
-      Setting(
-        image_shape=setting.image_shape,
-        num_classes=setting.num_classes,
-        label_encoding=encoding,
-        network=parts.build_network(learner, setting)
-        if learner['name']
-        else None,
-        kernel=functools.partial(
-          parts.build_kernel, self.config['kernel'], setting
-        ),
-        ridge=Ridge(self.config['method'].get('ridge', 1e-6)),
-        steps=steps or None,
-        networks=section['networks'],
-        mirrors=section['mirror'] != 'never',
-        mesh=self.mesh,
-        platform=self.platform,
-      ),
-    )
-    return chosen._replace(
-      name=_named(chosen.name, self._changes(chosen, steps))
-    )
-
-  def _changes(self, chosen: Protocol, steps: int) -> list[str]:
-    """What of the named protocol was replaced: part of its name."""
-    if chosen.exact:
-      return []
-    learner = self.config['evaluation']['network']
-    changes = [f'{steps} steps'] if steps else []
-    if learner['name']:
-      plain = recipe.settings(recipe.NETWORKS[learner['name']])
-      own = [f'{k}={v}' for k, v in learner.items() if plain.get(k) != v]
-      changes.append(' '.join([learner['name'], *own[1:]]))
-    return changes
+    """A protocol on this run's data; see `judge.protocol_of`."""
+    asked = judge.Asked(name, encoding, steps, self.mesh)
+    return judge.protocol_of(asked, self.config, self.setting)
 
   def _baseline(self, name: str, key: Key) -> Score:
     fresh = lambda: self._fresh_baseline(name, key)
@@ -389,13 +347,6 @@ class Scorer:
       # Not in those of earlier versions.
       **{k: section[k] for k in ('mirror',) if section[k]},
     }
-
-
-def _named(name: str, changes: list[str]) -> str:
-  """A protocol's name and what was replaced, in one pair of brackets."""
-  own, _, told = name.removesuffix(')').partition(' (')
-  told = ', '.join([told, *changes] if told else changes)
-  return f'{own} ({told})' if told else own
 
 
 def _read_score(content: bytes | None) -> Score | None:
