@@ -107,7 +107,10 @@ def test_networks_give_a_table_and_their_scores_as_json(call, made, tmp_path):
   field = '--config.evaluation.network.name=mlp'
   alone = call(*common, many[0], field, '--output=one.json', command='evaluate')
   assert alone.status == 0, alone
-  assert json.loads((tmp_path / 'one.json').read_text()) == found['mlp']
+  own = json.loads((tmp_path / 'one.json').read_text())
+  assert {k: own[k] for k in found['mlp']} == found['mlp']
+  both = call('scores.json', 'one.json', command='compare')
+  assert both.status == 0 and 'scores.json, mlp' in both.out, both
 
 
 def test_networks_that_cannot_be_are_one_line(call, made, tmp_path):
