@@ -564,8 +564,8 @@ SHARDED = [
 ]
 
 
-# One of each way to read a batch: whole, per class, segments, a sweep; a pool.
-SHARDED_DAILY = ['kip free', 'label_solve', 'frepo batch', 'mtt', 'match dm']
+# One of each way to read a batch: whole, per class, segments, a sweep.
+SHARDED_DAILY = ['kip free', 'label_solve', 'mtt', 'match dm']
 
 
 @pytest.mark.parametrize(

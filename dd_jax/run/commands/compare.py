@@ -28,6 +28,8 @@ _FORMATS: dict[str, Callable[[Sequence[Entry]], str]] = {
   '.csv': comparison.table_of_values,
 }
 
+_STRANGE = 'not what a run or `evaluate --output` writes'
+
 FLAGS = command_line.new_flags()
 _OUTPUT = flags.DEFINE_string(
   'output',
@@ -45,7 +47,8 @@ def compare(*runs: str) -> None:
   found = [
     entry
     for name in runs
-    for entry in comparison.entries(name.rstrip('/'), _record(name))
+    for run, record in _records(name)
+    for entry in comparison.entries(run, record)
   ]
   print(comparison.text(found))
   for line in comparison.statements(found):
@@ -66,21 +69,39 @@ def _writer(path: str | None) -> Callable[[Sequence[Entry]], str] | None:
   return _FORMATS[ending]
 
 
-def _record(name: str) -> dict[str, Any]:
+def _records(name: str) -> list[tuple[str, dict[str, Any]]]:
+  """What a run or a file holds, by what it is called; one for each network."""
+  found, run = _read(name), name.rstrip('/')
+  if 'networks' not in found:
+    return [(run, _checked(name, found))]
+  return [
+    (f'{run}, {network}', _checked(name, {**found, **scores}))
+    for network, scores in found['networks'].items()
+  ]
+
+
+def _read(name: str) -> dict[str, Any]:
   path = pathlib.Path(name)
   if path.is_dir():
     path = path / RESULT
   try:
-    found = json.loads(path.read_text())
-    if found['test_accuracy']['mean'] >= 0 and found['protocol']:
-      return dict(found)
+    return dict(json.loads(path.read_text()))
   except FileNotFoundError:
     raise UserError(
       f'{name}: no {RESULT} there; is the run finished?'
     ) from None
-  except (ValueError, KeyError, TypeError):
-    pass
-  raise UserError(f'{name}: not what a run or `evaluate --output` writes')
+  except (ValueError, TypeError):
+    raise UserError(f'{name}: {_STRANGE}') from None
+
+
+def _checked(name: str, found: dict[str, Any]) -> dict[str, Any]:
+  try:
+    known = found['test_accuracy']['mean'] >= 0 and found['protocol']
+  except (KeyError, TypeError):
+    known = False
+  if not known:
+    raise UserError(f'{name}: {_STRANGE}')
+  return found
 
 
 COMMAND = command_line.Command(
