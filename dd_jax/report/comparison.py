@@ -117,6 +117,8 @@ def statements(found: Sequence[Entry]) -> list[str]:
 
 def _statement(best: Entry, other: Entry) -> str:
   lead, noise, how = difference(best, other)
+  if lead == 0:
+    return f'{best.protocol}: {best.run} and {other.run} are equal'
   verdict = (
     'more than the noise' if lead > _SURE * noise else 'within the noise'
   )

@@ -118,7 +118,11 @@ def _note(
   left = [name for name in operations if not allowed(name, found)]
   if left:
     told = '; '.join(_figures(name, found) for name in left)
-    return f'{field}: {text}; no {" or ".join(left)}: {told}'
+    return (
+      f'{field}: {text}; no {" or ".join(left)}, which may cost over '
+      f'{100 * TOLERATED:.0f} % of the right answers (two standard errors): '
+      f'{told}'
+    )
   asked = [name for name in operations if name in found]
   worst = max(asked, key=lambda name: found[name].lost, default='')
   told = f', at worst {_figures(worst, found)}' if worst else ''

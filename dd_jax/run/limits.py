@@ -53,7 +53,8 @@ def check(config: Config) -> None:
   section = config['evaluation']
   features = ('pixels', 'network')
   check_name('evaluation.features', section['features'], features)
-  check_name('evaluation.mirror', section['mirror'], ('', *_MIRROR))
+  if section['mirror']:  # '' is as the protocols have it
+    check_name('evaluation.mirror', section['mirror'], _MIRROR)
   check_name('evaluation.whole', section['whole'], whole.CHOICES)
   for name in section['baselines']:
     check_name('evaluation.baselines', name, recipe.SELECTIONS)

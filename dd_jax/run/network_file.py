@@ -11,7 +11,7 @@ from typing import Any
 
 from dd_jax import register
 from dd_jax.checks import check_name
-from dd_jax.files import kind
+from dd_jax.files import kind, reason
 from dd_jax.networks import NETWORKS
 from dd_jax.types import UserError
 
@@ -31,10 +31,27 @@ def name(flag: str, text: str) -> str:
     check_name(flag, text, NETWORKS)
     return text
   try:
-    register.network(factory, _factory(file, factory))
+    register.network(factory, _told(text, _factory(file, factory)))
   except UserError as error:
     raise UserError(f'{flag}={text}: {error}') from None
   return factory
+
+
+def _told(text: str, factory: Callable[..., Any]) -> Callable[..., Any]:
+  """`factory`, whose own mistakes end in a line as well."""
+  if isinstance(factory, type):
+    return factory
+
+  @functools.wraps(factory)
+  def made(*args: Any, **kwargs: Any) -> Any:
+    try:
+      return factory(*args, **kwargs)
+    except UserError:
+      raise
+    except Exception as error:
+      raise UserError(f'network {text}: {reason(error)}') from error
+
+  return made
 
 
 def _factory(file: str, factory: str) -> Callable[..., Any]:

@@ -186,10 +186,8 @@ def _planned(
   bench = plan.Bench(prepared, Cache(), given.mesh, first, writers)
   config = {**config, 'num_steps': num_steps(config, prepared)}
   work = plan.found if config['minutes'] else plan.estimated
-  try:
-    return interruptible(lambda: work(bench, config, clock.total))
-  except Stop as stop:
-    raise Interrupted(0, stop.signum) from None
+  # A signal ends it as `Stop`: there is nothing yet to go on from.
+  return interruptible(lambda: work(bench, config, clock.total))
 
 
 def _claimed(given: Given, identity: dict[str, Any]) -> Checkpointer | None:

@@ -189,8 +189,8 @@ def _planned(asked: Config, made: Config, costs: Costs, chosen: Length) -> Plan:
   lines.append(costs.describe(chosen.steps, every))
   if costs.total(chosen.steps, every) > 60 * minutes:
     lines.append(
-      f'minutes={minutes:g}: not enough even for {chosen.steps} steps of the '
-      'cheapest settings; a smaller --image_size or --ipc takes less'
+      f'minutes={minutes:g}: measuring, scoring and {chosen.steps} steps take '
+      'longer here; what helps is more time or a smaller --image_size'
     )
   return Plan(config, costs, changes, tuple(lines))
 

@@ -116,6 +116,10 @@ def test_networks_give_a_table_and_their_scores_as_json(call, made, tmp_path):
 def test_networks_that_cannot_be_are_one_line(call, made, tmp_path):
   (tmp_path / 'own.py').write_text(OWN)
   (tmp_path / 'bad.py').write_text('import nothing_of_that_name')
+  fails = (
+    "def boom(image_shape, num_classes): raise ValueError('no such thing')"
+  )
+  (tmp_path / 'fails.py').write_text(fails)
   (tmp_path / 'convnet.py').write_text(OWN.replace('linear', 'convnet'))
   good = (f'--artifact={made}', '--dataset=small.npz', '--protocols=dc')
   cases = [
@@ -123,6 +127,7 @@ def test_networks_that_cannot_be_are_one_line(call, made, tmp_path):
     ('--networks=no.py:linear', ('--networks=no.py:linear: no such file',)),
     ('--networks=own.py:line', ("no function 'line'",)),
     ('--networks=bad.py:x', ('ModuleNotFoundError', 'nothing_of_that_name')),
+    ('--networks=fails.py:boom', ('network fails.py:boom: ', 'no such thing')),
     ('--networks=convnet.py:convnet', ('there is one of that name',)),
     ('--networks=resnet18', ('8 x 8 are too small', '9 x 9 and more')),
   ]

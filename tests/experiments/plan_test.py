@@ -71,7 +71,7 @@ def test_too_little_time_is_said(call, small_npz, slow):
   data = small_npz()
   told = call(f'--dataset={data}', *FLAGS, '--minutes=0.1', '--estimate').out
   assert f'num_steps={plan.LEAST_STEPS}' in told
-  assert 'minutes=0.1: not enough even for 20 steps' in told
+  assert 'minutes=0.1: measuring, scoring and 20 steps take longer' in told
 
 
 def test_time_is_checked_as_a_number(call):

@@ -89,8 +89,9 @@ _MINUTES = flags.DEFINE_float(
   'Of the whole run, scoring included: what it takes here is measured first, '
   "the number of steps follows, at most --num_steps or the recipe's, and with "
   'it what else would take too long; all is said, and repeats from the printed '
-  f'command. Default: {unknown.MINUTES:g} for a set without a recipe, where no '
-  '--num_steps is given.',
+  'command. Measuring takes up to a minute or two itself. 0: as long as '
+  f'--num_steps or the recipe says. Default: {unknown.MINUTES:g} for a set '
+  'without a recipe, where no --num_steps is given.',
   flag_values=FLAGS,
 )
 _ESTIMATE = flags.DEFINE_bool(
