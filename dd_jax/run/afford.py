@@ -1,11 +1,13 @@
 """Cheaper settings, one after the other, until a part of a run is cheap enough.
 
-What is given up first changes a figure least: further protocols, learners, the
-baselines but one, then the learner's width and its steps.
+What is given up first changes a figure least: the whole training set as a
+reference, further protocols, learners, the baselines but one, then the
+learner's width and its steps.
 """
 
 from collections.abc import Callable, Iterator
 
+from dd_jax.evaluation.protocols.rfad_nn import RATES
 from dd_jax.run import recipe
 from dd_jax.run.costs import Learner
 from dd_jax.run.recipe import Config, copied
@@ -26,12 +28,15 @@ _CONVNET: Config = {'name': 'convnet', 'width': 128}
 _FREPO: Config = {'name': 'frepo_convnet', 'width': 128, 'norm': 'none'}
 OWN_LEARNERS: dict[str, Config] = {
   'dc': _CONVNET,
+  'dc-mnist': _CONVNET,
+  'dsa': _CONVNET,
   'mtt': _CONVNET,
+  'idc': _CONVNET,
   'frepo': _FREPO,
   'rcig': _FREPO,
   'krr-feature': _FREPO,
   'kip-nn': {'name': 'kip_convnet', 'width': 1024},
-  'rfad-nn': {'name': 'nngp_convnet', 'width': 1024},
+  **{name: {'name': 'nngp_convnet', 'width': 1024} for name in RATES},
 }
 """The networks of protocols that can be had narrower."""
 
@@ -43,10 +48,11 @@ def scores(config: Config) -> Iterator[tuple[str, int]]:
   """Every protocol that a run is scored under, and how many learners it has.
 
   Baselines have learners of the first; of a protocol that is exact only a
-  random selection has more than one, and all are counted here.
+  random selection has more than one, and all are counted here. A learner of the
+  whole training set takes as long as all of the set, at most (`whole`).
   """
   section = config['evaluation']
-  sets = 1 + len(section['baselines'])
+  sets = 1 + len(section['baselines']) + (section['whole'] != 'no')
   yield section['protocol'], sets * section['learners']
   for name in dict.fromkeys(section['others']):
     yield name, section['learners']
@@ -71,7 +77,7 @@ def scoring(config: Config, measure: Measure, seconds: float) -> Config:
     measure: a learner's cost.
     seconds: for all scores.
   """
-  for cheaper in (_no_others, _fewer_learners, _one_baseline):
+  for cheaper in (_no_whole, _no_others, _fewer_learners, _one_baseline):
     if scoring_seconds(config, measure) <= seconds:
       return config
     config = cheaper(config)
@@ -131,6 +137,16 @@ def loop(config: Config) -> Config | None:
     half = {'method': {'batch_size': max(_BATCH, batch // 2)}}
     return recipe.update(copied(config), half)
   return None
+
+
+def cheapest(config: Config) -> Config:
+  """The configuration whose outer steps are the cheapest that there are."""
+  cheaper = loop(config)
+  return cheapest(cheaper) if cheaper else config
+
+
+def _no_whole(config: Config) -> Config:
+  return recipe.update(copied(config), {'evaluation': {'whole': 'no'}})
 
 
 def _no_others(config: Config) -> Config:

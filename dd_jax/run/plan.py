@@ -33,6 +33,7 @@ LEAST_STEPS = 20
 _SCORING = 0.35  # of the time, at most, where that can be
 _VALIDATION = 0.02  # of the time, each
 _EXPERTS = 0.3  # of the time
+_MEASURING = 0.3  # of the time; from there on the next try is the last
 
 
 class Plan(NamedTuple):
@@ -175,7 +176,8 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
     cheaper = afford.loop(made)
     if costs.total(*chosen) <= seconds or not cheaper or trajectories:
       return _planned(config, made, costs, chosen)
-    made = cheaper
+    late = spent() > _MEASURING * seconds
+    made = afford.cheapest(cheaper) if late else cheaper
 
 
 def _planned(asked: Config, made: Config, costs: Costs, chosen: Length) -> Plan:

@@ -34,7 +34,7 @@ def test_images_and_labels_of_an_archive(call, made):
     '--space=standardise', f'--labels={kind(made)}', command='convert',
   )  # fmt: skip
   assert got.status == 0, got
-  assert 'images, 1 to 1 of each class' in got.out
+  assert 'images, 1 of each class' in got.out
   held = artifact.load('o.npz')
   np.testing.assert_allclose(held.data.image, made.data.image, atol=1e-6)
   assert held.metadata['released']['file'] == 'theirs.npz'

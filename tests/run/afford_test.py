@@ -24,6 +24,8 @@ def config(**evaluation):
 def test_the_cost_of_scoring_counts_every_learner():
   made = config(learners=3, baselines=('random', 'kmeans'))
   dc, frepo = measure(made, 'dc').seconds, measure(made, 'frepo').seconds
+  assert afford.scoring_seconds(made, measure) == 4 * 3 * dc + 3 * frepo
+  made['evaluation']['whole'] = 'no'
   assert afford.scoring_seconds(made, measure) == 3 * 3 * dc + 3 * frepo
 
 
@@ -40,6 +42,7 @@ def test_scoring_fits_where_it_can_and_nothing_is_given_up_in_vain(seconds):
   assert section['network'].get('width', 128) >= afford.WIDTH
   assert 'random' in section['baselines']
   order = [
+    section['whole'] == 'no',
     section['others'] == (),
     section['learners'] < 5,
     section['baselines'] == ('random',),
@@ -89,6 +92,17 @@ def test_outer_steps_become_cheaper_until_they_cannot():
   assert seen == [(128, 256), (64, 256), (32, 256), (32, 128), (32, 64)]
   kip = recipe.update(recipe.default('kip'), {'method': {'batch_size': 64}})
   assert afford.loop(kip) is None  # has no network
+
+
+def test_the_cheapest_steps_are_those_that_no_other_is_cheaper_than():
+  """And nothing else of the run is changed."""
+  start = recipe.default('dm')
+  end = afford.cheapest(start)
+  assert afford.loop(end) is None and end['network']['width'] == afford.WIDTH
+  one = start
+  while (cheaper := afford.loop(one)) is not None:
+    one = cheaper
+  assert one == end != start == recipe.default('dm')
 
 
 @pytest.mark.parametrize('name', afford.OWN_LEARNERS)

@@ -205,9 +205,12 @@ def _metadata(
 def _tell(made: Artifact, dataset: Dataset, space: str) -> None:
   """What was understood, and what looks wrong with it."""
   number = np.bincount(made.targets('classes'), minlength=dataset.num_classes)
+  each = (
+    f'{number.min()} to ' * (number.min() < number.max()) + f'{number.max()}'
+  )
   print(
-    f'{number.sum():,} images, {number.min()} to {number.max()} of each class; '
-    f'{made.label_encoding} labels; numbers are {space}'
+    f'{number.sum():,} images, {each} of each class; {made.label_encoding} '
+    f'labels; --space={space}'
   )
   print(f'classes in this order: {", ".join(dataset.class_names[:10])}')
   print(sentence(made.pixels._asdict()))
