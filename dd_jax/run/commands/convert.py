@@ -205,9 +205,8 @@ def _metadata(
 def _tell(made: Artifact, dataset: Dataset, space: str) -> None:
   """What was understood, and what looks wrong with it."""
   number = np.bincount(made.targets('classes'), minlength=dataset.num_classes)
-  each = (
-    f'{number.min()} to ' * (number.min() < number.max()) + f'{number.max()}'
-  )
+  few, many = int(number.min()), int(number.max())
+  each = f'{few} to {many}' if few < many else f'{many}'
   print(
     f'{number.sum():,} images, {each} of each class; {made.label_encoding} '
     f'labels; --space={space}'
