@@ -50,6 +50,7 @@ from dd_jax.augment.operations import (
 )
 from dd_jax.augment.strategies import (
   DSA,
+  DSA_UPRIGHT,
   FREPO,
   IDC,
   composed,
@@ -61,6 +62,7 @@ from dd_jax.augment.strategies import (
 
 __all__ = [
   'DSA',
+  'DSA_UPRIGHT',
   'FREPO',
   'IDC',
   'Operation',

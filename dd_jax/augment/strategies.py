@@ -22,6 +22,7 @@ from dd_jax.augment.operations import (
 from dd_jax.types import Augment, Key, UserError
 
 DSA = 'color_crop_cutout_flip_scale_rotate'
+DSA_UPRIGHT = 'color_crop_cutout_scale_rotate'
 IDC = 'color_crop_cutout'
 FREPO = 'flip_color_crop_rotate_translate_cutout'
 

@@ -14,8 +14,9 @@ distilled under one are useless under another:
 | `kornia`      | -                | -                   | pixel  | / (n - 1)  | 0.1               |
 
 `field` has the constants of DC's code for the sets of the field, see
-`constants`. `rfad` and `frepo` only standardise images of one channel, as their authors do.
-`frepo` here standardises by the fitted mean and std; its authors round them.
+`constants`. `rfad` and `frepo` only standardise images of one channel, as their
+authors do. `frepo` here standardises by the fitted mean and std; its authors
+round them.
 
 References: Nguyen et al., arXiv 2107.13034 (kip); Loo et al., arXiv 2210.12067
 (rfad); Zhou et al., arXiv 2206.00719 (frepo); Kornia's `ZCAWhitening` with

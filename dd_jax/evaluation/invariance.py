@@ -29,10 +29,11 @@ from dd_jax.augment import (
 )
 from dd_jax.data.dataset import Arrays
 from dd_jax.data.preprocess import to_unit
+from dd_jax.evaluation.learners import Recipe, trained
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS, Network
-from dd_jax.training import epochs, fresh_model, map_chunks, train, train_step
-from dd_jax.types import Augment, Key, LabeledData, PyTree
+from dd_jax.training import map_chunks
+from dd_jax.types import Augment, Key, LabeledData
 
 ASKED: dict[str, Operation] = {
   'flip': random_mirror(1.0),
@@ -154,24 +155,17 @@ def _answers(
   Returns:
     Bool `[n]` arrays, one more than operations.
   """
+  optimizer = optax.adam(optax.cosine_decay_schedule(_STEP_SIZE, _STEPS))
+  recipe = Recipe(
+    network, optimizer, soft_cross_entropy, _STEPS, _BATCH, augment
+  )
 
   @jax.jit
   def run(shown: LabeledData, held: LabeledData) -> list[jax.Array]:
-    variables = _trained(network, k_train, shown, augment)
+    variables = trained(recipe, k_train, shown)
     logits = lambda x: network.apply(variables, x)[0].logits
     right = lambda x: map_chunks(logits, x).argmax(-1) == held.label.argmax(-1)
     changed = [each(o)(k_ask, held.image) for o in asked.values()]
     return [right(image) for image in (held.image, *changed)]
 
   return [np.asarray(right) for right in run(shown, held)]
-
-
-def _trained(
-  network: Network, key: Key, data: LabeledData, augment: Augment | None
-) -> PyTree:
-  optimizer = optax.adam(optax.cosine_decay_schedule(_STEP_SIZE, _STEPS))
-  k_init, k_data = jax.random.split(key)
-  batches, _ = epochs(k_data, data, _BATCH, augment)
-  step = functools.partial(train_step, network, optimizer, soft_cross_entropy)
-  model = fresh_model(network, optimizer, k_init)
-  return train(step, model, batches, _STEPS).variables

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dd_jax.report import formats
-from dd_jax.report.markup import Markup, element
-from dd_jax.report.style import SHEET
+from dd_jax.report.document import document
+from dd_jax.report.markup import element
 
 HEAD = (
   'run', 'method', 'data', 'per class', 'protocol', 'accuracy', 'runs',
@@ -227,17 +227,7 @@ def page(found: Sequence[Entry]) -> str:
     element('h2', {}, 'More than noise?'),
     element('ul', {}, *lines),
   )
-  head = (
-    element('meta', {'charset': 'utf-8'}),
-    element(
-      'meta',
-      {'name': 'viewport', 'content': 'width=device-width, initial-scale=1'},
-    ),
-    element('title', {}, title),
-    element('style', {}, Markup(SHEET + _STYLE)),
-  )
-  whole = element('html', {'lang': 'en'}, element('head', {}, *head), body)
-  return f'<!doctype html>\n{whole}\n'
+  return document(title, body, style=_STYLE)
 
 
 _STYLE = """

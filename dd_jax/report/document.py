@@ -7,12 +7,13 @@ from dd_jax.report.style import SHEET
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def document(title: str, *body: Markup) -> str:
+def document(title: str, *body: Markup, style: str = '') -> str:
   """Returns an HTML page of that title, under the style sheet.
 
   Args:
     title: plain text.
     *body: what the page shows.
+    style: rules of its own, after the sheet's.
   """
   policy = {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
   width = {'name': 'viewport', 'content': 'width=device-width, initial-scale=1'}
@@ -23,7 +24,7 @@ def document(title: str, *body: Markup) -> str:
     element('meta', policy),
     element('meta', width),
     element('title', {}, title),
-    element('style', {}, Markup(SHEET)),
+    element('style', {}, Markup(SHEET + style)),
   )
   page = element('html', {'lang': 'en'}, head, element('body', {}, *body))
   return f'<!doctype html>\n{page}\n'

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dd_jax.evaluation.protocols.rfad_nn import RATES
 from dd_jax.run import recipe
 from dd_jax.run.costs import Learner
-from dd_jax.run.recipe import Config, copied
+from dd_jax.run.recipe import Config, changed
 
 LEARNERS = 2
 """Learners of a score, at least: fewer have no deviation."""
@@ -99,9 +99,9 @@ def validation(config: Config, measure: Measure, seconds: float) -> Config:
     return config
   fewer = int((seconds - learner.fixed) / max(learner.step, 1e-9))
   if not learner.steps or fewer < LEARNER_STEPS:
-    return recipe.update(copied(config), {'validate_every': 0})
+    return changed(config, {'validate_every': 0})
   changes = {'validation_learners': 1, 'validation_steps': min(fewer, steps)}
-  return recipe.update(copied(config), {'evaluation': changes})
+  return changed(config, {'evaluation': changes})
 
 
 def experts(config: Config, epoch_steps: int, most: float) -> Config:
@@ -120,7 +120,7 @@ def experts(config: Config, epoch_steps: int, most: float) -> Config:
   if count * each > most:
     shorter = int(most / count / recipe.expert_epochs(config))
     changes['epoch_steps'] = min(length, max(EPOCH_STEPS, shorter))
-  return recipe.update(copied(config), {'experts': changes})
+  return changed(config, {'experts': changes})
 
 
 def loop(config: Config) -> Config | None:
@@ -132,10 +132,10 @@ def loop(config: Config) -> Config | None:
   batch = config['method'].get('batch_size', 0)
   if recipe.takes(config['method']['name'], 'network') and width > WIDTH:
     half = {'network': {'width': max(WIDTH, width // 2)}}
-    return recipe.update(copied(config), half)
+    return changed(config, half)
   if batch > _BATCH:
     half = {'method': {'batch_size': max(_BATCH, batch // 2)}}
-    return recipe.update(copied(config), half)
+    return changed(config, half)
   return None
 
 
@@ -146,22 +146,22 @@ def cheapest(config: Config) -> Config:
 
 
 def _no_whole(config: Config) -> Config:
-  return recipe.update(copied(config), {'evaluation': {'whole': 'no'}})
+  return changed(config, {'evaluation': {'whole': 'no'}})
 
 
 def _no_others(config: Config) -> Config:
-  return recipe.update(copied(config), {'evaluation': {'others': ()}})
+  return changed(config, {'evaluation': {'others': ()}})
 
 
 def _fewer_learners(config: Config) -> Config:
   learners = min(LEARNERS, config['evaluation']['learners'])
-  return recipe.update(copied(config), {'evaluation': {'learners': learners}})
+  return changed(config, {'evaluation': {'learners': learners}})
 
 
 def _one_baseline(config: Config) -> Config:
   names = config['evaluation']['baselines']
   kept = ('random',) if 'random' in names else names[:1]
-  return recipe.update(copied(config), {'evaluation': {'baselines': kept}})
+  return changed(config, {'evaluation': {'baselines': kept}})
 
 
 def _narrower_learner(config: Config) -> Config | None:
@@ -171,7 +171,7 @@ def _narrower_learner(config: Config) -> Config | None:
   if width < WIDTH:
     return None
   half = {'network': {**section, 'width': width}}
-  return recipe.update(copied(config), {'evaluation': half})
+  return changed(config, {'evaluation': half})
 
 
 def _fewer_steps(config: Config, measure: Measure, seconds: float) -> Config:
@@ -180,4 +180,4 @@ def _fewer_steps(config: Config, measure: Measure, seconds: float) -> Config:
   count = sum(n for _, n in scores(config))
   fewer = int((seconds / count - learner.fixed) / max(learner.step, 1e-9))
   steps = min(learner.steps, max(LEARNER_STEPS, fewer))
-  return recipe.update(copied(config), {'evaluation': {'steps': steps}})
+  return changed(config, {'evaluation': {'steps': steps}})

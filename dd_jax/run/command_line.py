@@ -168,6 +168,17 @@ def given_flags(values: flags.FlagValues) -> dict[str, str]:
   return {f.name: f.serialize() for f in listed(values) if f.present}
 
 
+def needed(flag: flags.FlagHolder[str | None]) -> str:
+  """The value of a flag that a command cannot do without.
+
+  Raises:
+    UserError: it was not given.
+  """
+  if not flag.value:
+    raise UserError(f'--{flag.name}: missing; see --help')
+  return flag.value
+
+
 def command_text(
   name: str, given: Iterable[str], fields: Mapping[str, Any]
 ) -> str:

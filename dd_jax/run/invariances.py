@@ -5,7 +5,6 @@ saw it; one that costs too much is left out of the augmentation. What is left
 then stands in the configuration.
 """
 
-import copy
 import json
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -79,7 +78,7 @@ def decide(config: Config, dataset: Dataset, cache: Cache) -> Decided:
   found = _measured(dataset, cache)
   method = config['method']['name']
   decided = {field: _decided(method, field, found) for field in asked}
-  changed = copy.deepcopy(config)
+  changed = recipe.copied(config)
   for field, (text, _) in decided.items():
     recipe.update(changed, recipe.nested(field, text))
   changes = {field: text for field, (text, _) in decided.items()}

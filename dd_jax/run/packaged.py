@@ -7,7 +7,9 @@ import numpy as np
 
 from dd_jax import distiller
 from dd_jax.artifact import Artifact
+from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import Prepared
+from dd_jax.data.preprocess import Preprocessing
 from dd_jax.run import loading, recipe, registries
 from dd_jax.run.machine import versions
 from dd_jax.run.recipe import Config
@@ -22,22 +24,10 @@ def packaged(config: Config, prepared: Prepared, result: Result) -> Artifact:
     prepared: its data.
     result: how it ended.
   """
-  dataset = prepared.dataset
   data = jax.tree.map(np.asarray, result.data)
   metadata = {
-    'method': config['method']['name'],
-    'dataset': dataset.provenance,
-    'class_names': list(dataset.class_names),
-    'label_encoding': config['label_encoding'],
-    'preprocessing': {
-      'name': prepared.preprocessing.name,
-      'unit_norm': prepared.preprocessing.unit_norm,
-    },
-    'ipc': config['ipc'],
+    **known(config, prepared.dataset, prepared.preprocessing),
     'budget': _budget(config, result),
-    'config': loading.portable(config),
-    'seed': config['seed'],
-    'versions': versions(),
   }
   if data.factors is not None:
     metadata['decoder'] = recipe.decoder(config)
@@ -46,6 +36,32 @@ def packaged(config: Config, prepared: Prepared, result: Result) -> Artifact:
     metadata['parts'] = outside
   start = np.asarray(prepared.preprocessing.display(result.start.image))
   return Artifact(data, prepared.preprocessing, start, metadata)
+
+
+def known(
+  config: Config, dataset: Dataset, preprocessing: Preprocessing
+) -> dict[str, Any]:
+  """What the metadata of any set say of its making.
+
+  Args:
+    config: by which it was made, or comes closest to it.
+    dataset: from which.
+    preprocessing: under which its images are.
+  """
+  return {
+    'method': config['method']['name'],
+    'dataset': dataset.provenance,
+    'class_names': list(dataset.class_names),
+    'label_encoding': config['label_encoding'],
+    'preprocessing': {
+      'name': preprocessing.name,
+      'unit_norm': preprocessing.unit_norm,
+    },
+    'ipc': config['ipc'],
+    'config': loading.portable(config),
+    'seed': config['seed'],
+    'versions': versions(),
+  }
 
 
 def _budget(config: Config, result: Result) -> dict[str, Any]:

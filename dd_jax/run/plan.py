@@ -183,7 +183,7 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
 def _planned(asked: Config, made: Config, costs: Costs, chosen: Length) -> Plan:
   every = chosen.every if made['validate_every'] else 0
   fixed = {'num_steps': chosen.steps, 'validate_every': every, 'minutes': 0.0}
-  config = recipe.update(copied(made), fixed)
+  config = recipe.changed(made, fixed)
   changes = differing(asked, config)
   minutes = asked['minutes']
   text = ', '.join(f'{k}={v}' for k, v in changes.items())

@@ -182,6 +182,11 @@ def nested(field: str, value: Any) -> Config:
   return value
 
 
+def changed(config: Config, changes: Mapping[str, Any]) -> Config:
+  """A copy of `config` with `changes`; see `update`."""
+  return update(copied(config), changes)
+
+
 def copied(config: Config) -> Config:
   """A configuration of its own, to be changed."""
   return copy.deepcopy(config)

@@ -5,8 +5,6 @@ from dd_jax.evaluation.protocols import dc
 from dd_jax.evaluation.protocols.base import Protocol, Setting, unmirrored
 from dd_jax.types import Augment
 
-_UPRIGHT = 'color_crop_cutout_scale_rotate'
-
 
 def dsa(setting: Setting) -> Protocol:
   """The protocol of DSA (arXiv 2102.08259), DCC, DM, CAFE and DataDAM.
@@ -20,4 +18,6 @@ def dsa(setting: Setting) -> Protocol:
 
 def augmentation(flip: bool = True) -> Augment:
   """One operation of DSA for a batch, its parameters drawn for each image."""
-  return augment.dsa(augment.DSA if flip else _UPRIGHT, siamese=False)
+  return augment.dsa(
+    augment.DSA if flip else augment.DSA_UPRIGHT, siamese=False
+  )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from dd_jax.augment import DSA, DSA_UPRIGHT
 from dd_jax.checks import check_name
 from dd_jax.run import recipe
 from dd_jax.types import UserError
@@ -32,8 +33,7 @@ def published(
 
 def dsa_strategy(dataset: str) -> str:
   """DSA's augmentation: a flipped digit is no digit."""
-  flip = '' if dataset in _DIGITS else 'flip_'
-  return f'color_crop_cutout_{flip}scale_rotate'
+  return DSA_UPRIGHT if dataset in _DIGITS else DSA
 
 
 def upright(protocol: str, dataset: str) -> recipe.Config:

@@ -12,7 +12,6 @@ labels are.
 
 import hashlib
 import pathlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +24,12 @@ from dd_jax.cache import Cache
 from dd_jax.data import fitting
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import fitted
-from dd_jax.data.preprocess import Preprocessing
 from dd_jax.data.raw import Arrays
 from dd_jax.data.shown import sentence
 from dd_jax.released import files, grid, labels
 from dd_jax.run import command_line, loading, recipe, settings
 from dd_jax.run.commands import data_flags
-from dd_jax.run.machine import versions
+from dd_jax.run.packaged import known
 from dd_jax.types import DistilledData, UserError
 
 _PIXELS = 'pixels'
@@ -95,7 +93,7 @@ _PADDING = flags.DEFINE_integer(
 
 def convert(fields: dict[str, str]) -> None:
   """Converts what the flags name."""
-  path, to = _given(_FILE), _given(_TO)
+  path, to = command_line.needed(_FILE), command_line.needed(_TO)
   if pathlib.Path(to).exists():
     raise UserError(f'--to={to}: is there already')
   config = _configuration(fields)
@@ -122,17 +120,11 @@ def convert(fields: dict[str, str]) -> None:
     DistilledData(image, jnp.asarray(label), step_size=_step_size()),
     preprocessing,
     None,
-    _metadata(path, config, dataset, preprocessing),
+    {**known(config, dataset, preprocessing), 'released': _released(path)},
   )
   artifact.save(to, made)
   _tell(made, dataset, space)
   print(f'written: {to}')
-
-
-def _given(flag: flags.FlagHolder[str | None]) -> str:
-  if not flag.value:
-    raise UserError(f'--{flag.name}: missing; see --help')
-  return flag.value
 
 
 def _configuration(fields: dict[str, str]) -> recipe.Config:
@@ -175,31 +167,11 @@ def _step_size() -> jax.Array | None:
   return None if _STEP_SIZE.value is None else jnp.float32(_STEP_SIZE.value)
 
 
-def _metadata(
-  path: str,
-  config: recipe.Config,
-  dataset: Dataset,
-  preprocessing: Preprocessing,
-) -> dict[str, Any]:
+def _released(path: str) -> dict[str, str]:
+  """What the artefact says of the file that it was made of."""
   file = pathlib.Path(path)
-  return {
-    'method': config['method']['name'],
-    'dataset': dataset.provenance,
-    'class_names': list(dataset.class_names),
-    'label_encoding': config['label_encoding'],
-    'preprocessing': {
-      'name': preprocessing.name,
-      'unit_norm': preprocessing.unit_norm,
-    },
-    'ipc': config['ipc'],
-    'config': loading.portable(config),
-    'seed': config['seed'],
-    'versions': versions(),
-    'released': {
-      'file': file.name,
-      'sha256': hashlib.sha256(file.read_bytes()).hexdigest(),
-    },
-  }
+  digest = hashlib.sha256(file.read_bytes()).hexdigest()
+  return {'file': file.name, 'sha256': digest}
 
 
 def _tell(made: Artifact, dataset: Dataset, space: str) -> None:

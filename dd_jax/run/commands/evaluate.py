@@ -8,7 +8,6 @@ r"""Scores a distilled set under named protocols.
 What no flag changes is as in the run that made the set.
 """
 
-import copy
 import os
 import sys
 import time
@@ -148,7 +147,7 @@ def _with_each(
   for text in networks:
     name = network_file.name('--networks', text)
     change = {'evaluation': {'network': {'name': name}}}
-    yield name, recipe.update(copy.deepcopy(config), change)
+    yield name, recipe.changed(config, change)
 
 
 def _by_network(

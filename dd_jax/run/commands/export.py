@@ -44,7 +44,7 @@ _LIKE = flags.DEFINE_string(
 
 def export() -> None:
   """Writes what the flags name."""
-  path, folder = _given(_ARTIFACT), _given(_TO)
+  path, folder = command_line.needed(_ARTIFACT), command_line.needed(_TO)
   if _LIKE.value:
     _back(path, folder, _LIKE.value)
     return
@@ -68,12 +68,6 @@ def _back(folder: str, path: str, like: str) -> None:
   images, classes = made.data.label.shape
   print(f'{images:,} images in {classes:,} classes')
   print(f'written: {path}')
-
-
-def _given(flag: flags.FlagHolder[str | None]) -> str:
-  if not flag.value:
-    raise UserError(f'--{flag.name}: missing; see --help')
-  return flag.value
 
 
 def _hard(held: artifact.Artifact) -> bool:
