@@ -32,7 +32,9 @@ from dd_jax.types import Augment, DistilledData, Key, LabeledData, PyTree
 __all__ = [
   'Recipe',
   'Support',
+  'course',
   'learner_test',
+  'predictor',
   'recipe_steps',
   'source_accuracy',
   'source_predictions',
@@ -45,6 +47,8 @@ _MIX = 1  # folded into the key of the batches
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
+Step: TypeAlias = int | jax.Array
+"""The number of a step."""
 
 
 class Recipe(NamedTuple):
@@ -83,12 +87,24 @@ def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
 
 def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   """Trains one fresh learner; returns its variables."""
+  model, advance = course(recipe, key, data)
+  return advance(model, 0, recipe_steps(recipe)(data)).variables
+
+
+def course(
+  recipe: Recipe, key: Key, data: Support
+) -> tuple[Model, Callable[[Model, Step, Step], Model]]:
+  """A fresh learner, and how it is trained.
+
+  Returns:
+    The model, and `(model, first, last) -> model`, which takes the steps from
+    `first` up to, but not with, `last`; either may be traced.
+  """
   k_init, k_data = jax.random.split(key)
   support = LabeledData(data.image, data.label)
   optimizer = recipe.optimizer
   if not isinstance(optimizer, optax.GradientTransformation):
     optimizer = optimizer(DistilledData(*data))
-  num_steps = recipe_steps(recipe)(data)
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
   if recipe.mix is not None:
@@ -97,7 +113,17 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
-  return train(step, model, batches, num_steps).variables
+  def advance(model: Model, first: Step, last: Step) -> Model:
+    return train(step, model, lambda i: batches(first + i), last - first)
+
+  return model, advance
+
+
+def predictor(
+  network: Network, variables: PyTree
+) -> Callable[[jax.Array], jax.Array]:
+  """`(image [n, h, w, c]) -> logits [n, k]` of a trained network."""
+  return lambda image: network.apply(variables, image)[0].logits
 
 
 def learner_test(recipe: Recipe) -> Tester:
@@ -107,11 +133,8 @@ def learner_test(recipe: Recipe) -> Tester:
     `(keys [m], data, test) -> accuracies in [0, 1] [m]`: trains a learner for
     each key, which depends on that key alone, and tests it.
   """
-
-  def predictor(variables: PyTree) -> Callable[[jax.Array], jax.Array]:
-    return lambda image: recipe.network.apply(variables, image)[0].logits
-
-  return test_trained(recipe, lambda variables, data: predictor(variables))
+  network = recipe.network
+  return test_trained(recipe, lambda held, data: predictor(network, held))
 
 
 def test_trained(
