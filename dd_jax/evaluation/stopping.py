@@ -1,5 +1,7 @@
 """Learners that stop where they are best on held-out images."""
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,14 +15,10 @@ from dd_jax.evaluation.learners import (
   Recipe,
   Support,
   course,
-  predictor,
+  logits_of,
   test_each,
 )
-from dd_jax.evaluation.tester import (
-  Tester,
-  source_accuracy,
-  source_predictions,
-)
+from dd_jax.evaluation.tester import Tester, source_accuracy
 from dd_jax.training import Model
 from dd_jax.types import Key, PyTree
 
@@ -47,9 +45,9 @@ def stopped_test(
   spans = np.stack([(0, *stops[:-1]), stops], 1)
   chosen_by = _on_device(head(held_out, _MOST))
 
-  def one(
-    key: Key, data: tuple[Support, ResidentSource], test: Source
-  ) -> jax.Array:
+  answer = logits_of(recipe.network)
+
+  def fit(key: Key, data: tuple[Support, ResidentSource]) -> PyTree:
     support, real = data
     fresh, advance = course(recipe, key, support)
 
@@ -57,19 +55,19 @@ def stopped_test(
       carry: tuple[Model, _Best], span: jax.Array
     ) -> tuple[tuple[Model, _Best], None]:
       model, best = advance(carry[0], span[0], span[1]), carry[1]
-      predict = predictor(recipe.network, model.variables)
-      found = _Best(source_accuracy(predict, real), model.variables)
+      says = functools.partial(answer, model.variables)
+      found = _Best(source_accuracy(says, real), model.variables)
       better = found.accuracy > best.accuracy
       kept = lambda new, old: jnp.where(better, new, old)
       return (model, jax.tree.map(kept, found, best)), None
 
     nothing = _Best(jnp.full((), -1.0), fresh.variables)
     (_, best), _ = jax.lax.scan(go_on, (fresh, nothing), jnp.asarray(spans))
-    return source_predictions(predictor(recipe.network, best.variables), test)
+    return best.variables
 
-  tester = test_each(one, recipe.network.runs_on, recipe.mesh)
-  return Tester(
-    lambda keys, data, test: tester.predict(keys, (data, chosen_by), test)
+  made = test_each(fit, answer, recipe.network, recipe.mesh)
+  return dataclasses.replace(
+    made, fit=lambda keys, data: made.fit(keys, (data, chosen_by))
   )
 
 
