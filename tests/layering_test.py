@@ -53,6 +53,7 @@ FLOORS = (
   'run.stages',
   'run.chunk',
   'run.placement',
+  'run.saved',
   'run.input_pipeline',
   'run.loop',
   'run.driver',

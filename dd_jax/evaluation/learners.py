@@ -1,20 +1,18 @@
 """Training learners on a distilled set and testing them on real data."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from dd_jax.data.source import ResidentSource, Source
 from dd_jax.evaluation.tester import (
   Tester,
   source_accuracy,
   source_predictions,
 )
 from dd_jax.networks import Network
-from dd_jax.platform import Platform
 from dd_jax.training import (
   Batch,
   Loss,
@@ -33,11 +31,11 @@ __all__ = [
   'Recipe',
   'Support',
   'learner_test',
+  'logits_of',
   'recipe_steps',
   'source_accuracy',
   'source_predictions',
   'test_each',
-  'test_trained',
   'trained',
 ]
 
@@ -107,55 +105,33 @@ def learner_test(recipe: Recipe) -> Tester:
     `(keys [m], data, test) -> accuracies in [0, 1] [m]`: trains a learner for
     each key, which depends on that key alone, and tests it.
   """
-
-  def predictor(variables: PyTree) -> Callable[[jax.Array], jax.Array]:
-    return lambda image: recipe.network.apply(variables, image)[0].logits
-
-  return test_trained(recipe, lambda variables, data: predictor(variables))
+  fit = functools.partial(trained, recipe)
+  return test_each(fit, logits_of(recipe.network), recipe.network, recipe.mesh)
 
 
-def test_trained(
-  recipe: Recipe,
-  predictor: Callable[[PyTree, Any], Callable[[jax.Array], jax.Array]],
-) -> Tester:
-  """As `learner_test`, for any way to predict with a trained learner.
-
-  Args:
-    recipe: how learners are trained.
-    predictor: `(variables, data) -> (image [n, h, w, c]) -> [n, k]`.
-  """
-
-  def one(key: Key, data: Support, test: Source) -> jax.Array:
-    predict = predictor(trained(recipe, key, data), data)
-    return source_predictions(predict, test)
-
-  return test_each(one, recipe.network.runs_on, recipe.mesh)
+def logits_of(network: Network) -> Callable[[PyTree, jax.Array], jax.Array]:
+  """`(variables, image [n, h, w, c]) -> logits [n, k]`."""
+  return lambda variables, image: network.apply(variables, image)[0].logits
 
 
 def test_each(
-  one: Callable[[Key, Any, Source], jax.Array],
-  platform: Platform,
+  fit: Callable[[Key, Any], PyTree],
+  answer: Callable[[PyTree, jax.Array], jax.Array],
+  network: Network,
   mesh: jax.sharding.Mesh | None,
 ) -> Tester:
   """Tests a learner for each key, compiled once for each shape.
 
   Args:
-    one: `(key, data, test) -> classes [n]`, as `source_predictions` gives them.
-    platform: what it runs on.
+    fit: `(key, data) -> learner`, any pytree.
+    answer: `(learner, image [n, h, w, c]) -> [n, k]`.
+    network: what is trained; it says what learners run on.
     mesh: whose `data` axis learners are split over, or None.
-
-  Returns:
-    `(keys [m], data, test) -> accuracies [m]`; its `predict` gives the classes.
   """
 
   @jax.jit
-  def on_device(keys: Key, data: Support, test: Source) -> jax.Array:
-    run = lambda k: one(k, data, test)
-    return train_many(run, keys, platform, mesh=mesh)
+  def fit_all(keys: Key, data: Any) -> PyTree:
+    one = lambda key: fit(key, data)
+    return train_many(one, keys, network.runs_on, mesh=mesh)
 
-  def run(keys: Key, data: Support, test: Source) -> jax.Array:
-    if isinstance(test, ResidentSource):
-      return on_device(keys, data, test)
-    return jnp.stack([one(k, data, test) for k in keys])
-
-  return Tester(run)
+  return Tester(fit_all, answer, network.runs_on, mesh, network)

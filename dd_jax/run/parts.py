@@ -96,9 +96,11 @@ def build(config: Config, setting: Setting) -> Distiller:
     return _call(factory, section, config, setting)
 
 
-def build_network(section: Config, setting: Setting) -> Network:
-  """Makes the learner of a `network` section."""
-  check_name('network.name', section['name'], NETWORKS)
+def build_network(
+  section: Config, setting: Setting, part: str = 'network'
+) -> Network:
+  """Makes the learner of a section like `network`."""
+  check_name(f'{part}.name', section['name'], NETWORKS)
   factory = NETWORKS[section['name']]
   made = learner(
     factory,
@@ -330,6 +332,7 @@ _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'parameterization': build_parameterization,
   'kernel': lambda c, s: build_kernel(c['kernel'], s),
   'network': lambda c, s: build_network(c['network'], s),
+  'teacher': lambda c, s: build_network(c['teacher'], s, 'teacher'),
   'optimizer': lambda c, s: build_optimizer(c['optimizer'], c['num_steps']),
   'inner_optimizer': lambda c, s: build_optimizer(
     c['inner_optimizer'], c['num_steps']

@@ -1,5 +1,6 @@
 """What a protocol is, what it may depend on, and the labels that it wants."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -113,7 +114,7 @@ def on_simplex(setting: Setting, test: Test) -> Test:
       label = jax.nn.one_hot(label.argmax(-1), label.shape[-1])
     return data._replace(label=label, factors=None)
 
-  return _of(wanted, test)
+  return of(wanted, test)
 
 
 def centred(setting: Setting, test: Test) -> Test:
@@ -130,12 +131,12 @@ def centred(setting: Setting, test: Test) -> Test:
       label = LabelEncoding('centred').encode(label)
     return LabeledData(data.image, label)
 
-  return _of(wanted, test)
+  return of(wanted, test)
 
 
-def _of(wanted: Callable[[DistilledData], Any], test: Test) -> Test:
+def of(wanted: Callable[[Any], Any], test: Test) -> Test:
   """`test` on what `wanted` makes of a set."""
   if isinstance(test, Tester):
-    predict = test.predict
-    return Tester(lambda keys, data, real: predict(keys, wanted(data), real))
+    fit = test.fit
+    return dataclasses.replace(test, fit=lambda k, data: fit(k, wanted(data)))
   return lambda keys, data, real: test(keys, wanted(data), real)
