@@ -54,6 +54,11 @@ def test_cells_are_run_once_and_failures_do_not_stop_them(
   again = call(*flags, command='suite')
   assert again.out.startswith('4 cells, 0 to run')
   assert 'failed: small_dm_1_0, small_dm_1_1; --retry' in again.out
+  got = call('s/results.jsonl', '--output=c.html', command='compare')
+  assert '2 seeds, 1 learner' in got.out and 'small_dm_1_1: failed:' in got.out
+  page = (tmp_path / 'c.html').read_text()
+  assert 'alt="4 classes of small_random_1, 1 images of each"' in page
+  assert 'mlp width=8' in page
   path.write_text(JUDGE.replace('3', '4') + GRID)
   got = call(*flags, command='suite')
   assert got.status == 2 and 'judge.steps was 3, now 4' in got.error
