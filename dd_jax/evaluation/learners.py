@@ -30,6 +30,7 @@ from dd_jax.types import Augment, DistilledData, Key, LabeledData, PyTree
 __all__ = [
   'Recipe',
   'Support',
+  'course',
   'learner_test',
   'logits_of',
   'recipe_steps',
@@ -43,6 +44,8 @@ _MIX = 1  # folded into the key of the batches
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
+Step: TypeAlias = int | jax.Array
+"""The number of a step."""
 
 
 class Recipe(NamedTuple):
@@ -81,12 +84,24 @@ def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
 
 def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   """Trains one fresh learner; returns its variables."""
+  model, advance = course(recipe, key, data)
+  return advance(model, 0, recipe_steps(recipe)(data)).variables
+
+
+def course(
+  recipe: Recipe, key: Key, data: Support
+) -> tuple[Model, Callable[[Model, Step, Step], Model]]:
+  """A fresh learner, and how it is trained.
+
+  Returns:
+    The model, and `(model, first, last) -> model`, which takes the steps from
+    `first` up to, but not with, `last`; either may be traced.
+  """
   k_init, k_data = jax.random.split(key)
   support = LabeledData(data.image, data.label)
   optimizer = recipe.optimizer
   if not isinstance(optimizer, optax.GradientTransformation):
     optimizer = optimizer(DistilledData(*data))
-  num_steps = recipe_steps(recipe)(data)
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
   if recipe.mix is not None:
@@ -95,7 +110,10 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
-  return train(step, model, batches, num_steps).variables
+  def advance(model: Model, first: Step, last: Step) -> Model:
+    return train(step, model, lambda i: batches(first + i), last - first)
+
+  return model, advance
 
 
 def learner_test(recipe: Recipe) -> Tester:

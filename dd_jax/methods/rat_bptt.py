@@ -121,6 +121,7 @@ RECIPE = {
   'inner_optimizer': {'name': 'smooth_adam', 'learning_rate': 1e-3},
   'num_steps': 60_000,
   'validate_every': 1000,
+  'evaluation': {'protocol': 'rat'},
 }
 """RaT-BPTT's settings for CIFAR-10 (arXiv 2310.08566)."""
 

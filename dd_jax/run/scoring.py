@@ -228,7 +228,8 @@ class Scorer:
   @functools.cache  # noqa: B019 (a scorer lives for one run)
   def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
     """A protocol on this run's data; see `judge.protocol_of`."""
-    asked = judge.Asked(name, encoding, steps, self.mesh)
+    held_out = self.prepared.validation
+    asked = judge.Asked(name, encoding, steps, self.mesh, held_out)
     return judge.protocol_of(asked, self.config, self.setting)
 
   def _baseline(self, name: str, key: Key) -> Score:

@@ -34,6 +34,8 @@ class Setting(NamedTuple):
     networks: random networks in one kernel, for `krr-random`.
     mirrors: False leaves out the mirror images that a protocol has, for sets
       whose images are something else mirrored.
+    held_out: real training images that no method learns from, for protocols
+      that choose by them; None where there are none.
     mesh: whose `data` axis learners are split over, or None.
     platform: what learners run on; by default what JAX's default devices are.
   """
@@ -47,6 +49,7 @@ class Setting(NamedTuple):
   steps: int | None = None
   networks: int = 16
   mirrors: bool = True
+  held_out: Source | None = None
   mesh: jax.sharding.Mesh | None = None
   platform: Platform | None = None
 
