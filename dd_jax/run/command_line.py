@@ -15,7 +15,7 @@ from absl import flags, logging
 
 from dd_jax import register
 from dd_jax.report.facts import unequal
-from dd_jax.run import help_text, machine, settings
+from dd_jax.run import help_text, machine, metric_table, settings
 from dd_jax.run.answer import answering
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
@@ -232,6 +232,9 @@ def table(found: Mapping[str, Any]) -> str:
     lines.append(f'  {_whole(found["whole"])}')
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
+  told = metric_table.text(found)
+  if told:
+    lines.append(told)
   return '\n'.join(lines)
 
 

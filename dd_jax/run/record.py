@@ -78,6 +78,9 @@ def plain_score(found: Score, examples: int) -> dict[str, Any]:
     'values': list(found.values),
     'interval': interval,
   }
+  told = parts.pop('metrics')
+  if told:
+    parts['metrics'] = {k: m._asdict() for k, m in told.items()}
   counts = parts.pop('counts')
   if counts is not None:
     parts['by_class'] = [

@@ -21,7 +21,14 @@ import numpy as np
 
 from dd_jax.evaluation.metrics import attacks, calibration, corruptions
 from dd_jax.evaluation.metrics.agreement import agreement
-from dd_jax.evaluation.metrics.base import Case, Measure, Pixels, measure
+from dd_jax.evaluation.metrics.base import (
+  Case,
+  Measure,
+  Pixels,
+  Wanted,
+  measure,
+  over,
+)
 
 __all__ = [
   'METRICS',
@@ -30,7 +37,9 @@ __all__ = [
   'Case',
   'Measure',
   'Pixels',
+  'Wanted',
   'measured',
+  'over',
 ]
 
 METRICS: dict[str, Callable[[Case], Measure | None]] = {

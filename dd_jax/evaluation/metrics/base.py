@@ -28,6 +28,20 @@ class Pixels(NamedTuple):
   preprocessing: Preprocessing
 
 
+class Wanted(NamedTuple):
+  """What is asked of learners beside their accuracy.
+
+  Attributes:
+    names: of metrics.
+    pixels: what is attacked and corrupted.
+    budget: of an attack, the largest change of a pixel in [0, 1].
+  """
+
+  names: tuple[str, ...]
+  pixels: Pixels
+  budget: float
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Case:
   """Trained learners and real examples: what every metric is given.
@@ -87,7 +101,7 @@ def measure(
   values: Sequence[float] | np.ndarray,
   unit: str,
   about: str,
-  levels: Sequence[float] = (),
+  levels: Sequence[float] | np.ndarray = (),
 ) -> Measure:
   """Mean and deviation over learners, rounded as scores are.
 
@@ -104,6 +118,14 @@ def measure(
   std = round(float(found.std(ddof=1)), 4) if len(found) > 1 else None
   told = tuple(round(float(v), 4) for v in levels)
   return Measure(round(float(found.mean()), 4), std, rounded, unit, about, told)
+
+
+def over(measures: Sequence[Measure]) -> Measure:
+  """The same metric of several sets, their means as its values."""
+  first = measures[0]
+  means = [np.nan if m.mean is None else m.mean for m in measures]
+  levels = np.mean([m.levels for m in measures], 0) if first.levels else ()
+  return measure(means, first.unit, first.about, levels)
 
 
 def log_softmax(answers: np.ndarray) -> np.ndarray:
