@@ -60,6 +60,7 @@ FLOORS = (
   'run.registries',
   'run.fields',
   'run.recipe',
+  'run.counts',
   'run.loading',
   'run.resolved',
   'run.whole',

@@ -39,6 +39,8 @@ COMMON: Config = {
   'preprocessing': 'standardise',
   'label_encoding': 'one-hot',
   'ipc': 10,
+  'total': 0,  # images in all, in place of ipc
+  'counts': (),  # NAME=NUMBER of each class, likewise
   'seed': 0,
   'num_steps': 1000,  # -1: one sweep of the training data
   'minutes': 0.0,  # of the whole run, from which num_steps is found; 0: it says
@@ -355,6 +357,15 @@ def _checked(field: str, value: Any, old: Any) -> Any:
 
 
 def _unknown_field(full: str, field: str, config: Config) -> str:
+  section, _, rest = full.partition('.')
+  known = {k: m.factory for k, m in METHODS.items()}
+  made = {'method': known, **_FACTORIES}.get(section, {}) if rest else {}
+  owners = [name for name in made if field in settings(made[name])]
+  if owners:
+    return (
+      f'config.{full}: {config["name"]} has no such field; of {section} have '
+      f'it: {", ".join(owners)}'
+    )
   near = difflib.get_close_matches(field, config, 1, 0.4)
   hint = f' (did you mean {near[0]}?)' if near else ''
   names = ', '.join(sorted(config))

@@ -10,8 +10,9 @@ from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset
 from dd_jax.evaluation import diagnoses, tally
+from dd_jax.evaluation.metrics import Measure
 from dd_jax.evaluation.score import Score
-from dd_jax.run import loading
+from dd_jax.run import counts, loading
 from dd_jax.run.machine import machine, peak_memory_bytes, versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
@@ -80,7 +81,7 @@ def plain_score(found: Score, examples: int) -> dict[str, Any]:
   }
   told = parts.pop('metrics')
   if told:
-    parts['metrics'] = {k: m._asdict() for k, m in told.items()}
+    parts['metrics'] = {k: _plain_measure(m) for k, m in told.items()}
   counts = parts.pop('counts')
   if counts is not None:
     parts['by_class'] = [
@@ -90,6 +91,13 @@ def plain_score(found: Score, examples: int) -> dict[str, Any]:
     if len(counts) <= _CONFUSED:
       parts['confusion'] = [list(row) for row in counts]
   return parts
+
+
+def _plain_measure(found: Measure) -> dict[str, Any]:
+  """A metric as JSON, its levels where it has any."""
+  parts = {**found._asdict(), 'values': list(found.values)}
+  levels = list(parts.pop('levels'))
+  return {**parts, 'levels': levels} if levels else parts
 
 
 def test_set(counts: np.ndarray) -> dict[str, Any]:
@@ -120,7 +128,8 @@ def audit(
   return {
     'method': config['method']['name'],
     'dataset': dataset.name,
-    'images_per_class': config['ipc'],
+    'images_per_class': counts.ipc(config),
+    **counts.by_class(config),
     'artifact': {
       'file': os.path.basename(path),
       'sha256': artifact.digest(held),
@@ -156,6 +165,7 @@ def record(
     'method': meta['method'],
     'dataset': meta['dataset']['name'],
     'images_per_class': meta['ipc'],
+    **{k: meta[k] for k in ('images_by_class',) if k in meta},
     **meta['budget'],
     'pixels': made.pixels._asdict(),
     'selection': result.selection,

@@ -36,7 +36,8 @@ _SCORE_VERSION = 3  # of what is kept of a score of real images
 _FEATURE_SEED = 0
 _WHOLE = 'whole'
 _OF_METRICS = ('metrics', 'metric_examples', 'attack')
-_OF_SELECTIONS = ('ipc', 'learners', 'features')  # nothing to the whole set
+# Nothing to the whole set.
+_OF_SELECTIONS = ('ipc', 'counts', 'learners', 'features')
 
 
 class Whole(NamedTuple):
@@ -310,7 +311,8 @@ class Scorer:
     return found._replace(counts=None)
 
   def _selection(self, name: str, key: Key) -> DistilledData:
-    config = recipe.update(recipe.default(name), {'ipc': self.config['ipc']})
+    size = {k: self.config[k] for k in ('ipc', 'counts')}
+    config = recipe.update(recipe.default(name), size)
     method = self.build(config)
     return method.distilled(method.init(key, self.prepared.train))
 
@@ -368,6 +370,7 @@ class Scorer:
       # Not in those of earlier versions.
       **{k: section[k] for k in ('mirror',) if section[k]},
       **{k: section[k] for k in _OF_METRICS if section['metrics']},
+      **{k: self.config[k] for k in ('counts',) if self.config[k]},
     }
 
 
