@@ -87,6 +87,7 @@ FLOORS = (
   'run.resume',
   'run.seeds',
   'register',
+  'run.compiled',
   'run.network_file',
   'run.help_text',
   'run.command_line',
