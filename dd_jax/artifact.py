@@ -124,7 +124,10 @@ class Artifact(NamedTuple):
   def _repr_html_(self) -> str:
     """Images and labels, as a notebook shows them: framed, it scrolls."""
     told = {**self.metadata, 'pixels': self.pixels._asdict()}
-    images = report.Images(self.image_uint8, self.start_image, self.class_names)
+    counts = tuple(told.get('images_by_class', ()))
+    images = report.Images(
+      self.image_uint8, self.start_image, self.class_names, counts
+    )
     label = np.asarray(self.data.label)
     page = report.render_set(report.Report(told, images, label, (), ()))
     return report.framed(page, 'A distilled set', _FRAME)

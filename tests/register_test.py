@@ -179,6 +179,30 @@ def test_every_kind_of_part_takes_part():
   assert METHODS['first'].summary == 'the first ones'
 
 
+def test_a_method_may_take_a_second_network():
+  seen = []
+
+  def taught(parameterization, network, teacher, optimizer):
+    shapes = jax.eval_shape(teacher.init, jax.random.key(0))
+    seen.extend(x.shape for x in jax.tree.leaves(shapes))
+    return METHODS['kip'].factory(parameterization, kernel, optimizer)
+
+  kernel = lambda a, b=None: (
+    1 + jnp.einsum('nhwc,mhwc->nm', a, a if b is None else b)
+  )
+  register.method('taught', taught, summary='of two networks')
+  changes = {'teacher': {'name': 'mlp', 'width': 7}}
+  config = recipe.update(recipe.default('taught'), changes)
+  setting = parts.Setting((4, 4, 1), 3)
+  parts.build(config, setting)
+  assert (16, 7) in seen and (7, 3) in seen
+  assert 'teacher' not in recipe.default('kip')
+  with pytest.raises(UserError, match=r'teacher\.name'):
+    recipe.update(recipe.default('taught'), {'teacher': {'name': 'no'}})
+  with pytest.raises(UserError, match='teacher: unknown field'):
+    recipe.update(recipe.default('kip'), changes)
+
+
 def test_a_selection_is_shown_the_features_of_a_network(monkeypatch):
   from dd_jax.run import scoring
 

@@ -54,9 +54,18 @@ def repeats(source: Source, count: int) -> np.ndarray:
   return np.arange(count) >= np.asarray(source.class_count)[:, None]
 
 
-def fewer(source: Source, names: Sequence[str], count: int) -> str:
-  """The classes of fewer than `count` examples, as text; '' where none are."""
+def fewer(
+  source: Source, names: Sequence[str], count: int | Sequence[int]
+) -> str:
+  """The classes of fewer than `count` examples, as text; '' where none are.
+
+  Args:
+    source: the real data.
+    names: of its classes.
+    count: for every class, or for each.
+  """
   have = np.asarray(source.class_count)
   return ', '.join(
-    f'{have[c]} of {names[int(c)]!r}' for c in np.flatnonzero(have < count)
+    f'{have[c]} of {names[int(c)]!r}'
+    for c in np.flatnonzero(have < np.asarray(count))
   )

@@ -138,7 +138,11 @@ def keeps_range(name: str, dataset: str = '') -> bool:
   Args:
     name: one of `NAMES`.
     dataset: as for `fit`.
+
+  Raises:
+    UserError: there is no such recipe.
   """
+  check_name('preprocessing', name, RECIPES)
   return not _applies(RECIPES[name].unit_norm, 1, dataset)
 
 

@@ -1,20 +1,18 @@
 """Training learners on a distilled set and testing them on real data."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from dd_jax.data.source import ResidentSource, Source
 from dd_jax.evaluation.tester import (
   Tester,
   source_accuracy,
   source_predictions,
 )
 from dd_jax.networks import Network
-from dd_jax.platform import Platform
 from dd_jax.training import (
   Batch,
   Loss,
@@ -32,12 +30,13 @@ from dd_jax.types import Augment, DistilledData, Key, LabeledData, PyTree
 __all__ = [
   'Recipe',
   'Support',
+  'course',
   'learner_test',
+  'logits_of',
   'recipe_steps',
   'source_accuracy',
   'source_predictions',
   'test_each',
-  'test_trained',
   'trained',
 ]
 
@@ -45,6 +44,8 @@ _MIX = 1  # folded into the key of the batches
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
+Step: TypeAlias = int | jax.Array
+"""The number of a step."""
 
 
 class Recipe(NamedTuple):
@@ -83,12 +84,24 @@ def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
 
 def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   """Trains one fresh learner; returns its variables."""
+  model, advance = course(recipe, key, data)
+  return advance(model, 0, recipe_steps(recipe)(data)).variables
+
+
+def course(
+  recipe: Recipe, key: Key, data: Support
+) -> tuple[Model, Callable[[Model, Step, Step], Model]]:
+  """A fresh learner, and how it is trained.
+
+  Returns:
+    The model, and `(model, first, last) -> model`, which takes the steps from
+    `first` up to, but not with, `last`; either may be traced.
+  """
   k_init, k_data = jax.random.split(key)
   support = LabeledData(data.image, data.label)
   optimizer = recipe.optimizer
   if not isinstance(optimizer, optax.GradientTransformation):
     optimizer = optimizer(DistilledData(*data))
-  num_steps = recipe_steps(recipe)(data)
   model = fresh_model(recipe.network, optimizer, k_init)
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
   if recipe.mix is not None:
@@ -97,7 +110,10 @@ def trained(recipe: Recipe, key: Key, data: Support) -> PyTree:
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
-  return train(step, model, batches, num_steps).variables
+  def advance(model: Model, first: Step, last: Step) -> Model:
+    return train(step, model, lambda i: batches(first + i), last - first)
+
+  return model, advance
 
 
 def learner_test(recipe: Recipe) -> Tester:
@@ -107,55 +123,33 @@ def learner_test(recipe: Recipe) -> Tester:
     `(keys [m], data, test) -> accuracies in [0, 1] [m]`: trains a learner for
     each key, which depends on that key alone, and tests it.
   """
-
-  def predictor(variables: PyTree) -> Callable[[jax.Array], jax.Array]:
-    return lambda image: recipe.network.apply(variables, image)[0].logits
-
-  return test_trained(recipe, lambda variables, data: predictor(variables))
+  fit = functools.partial(trained, recipe)
+  return test_each(fit, logits_of(recipe.network), recipe.network, recipe.mesh)
 
 
-def test_trained(
-  recipe: Recipe,
-  predictor: Callable[[PyTree, Any], Callable[[jax.Array], jax.Array]],
-) -> Tester:
-  """As `learner_test`, for any way to predict with a trained learner.
-
-  Args:
-    recipe: how learners are trained.
-    predictor: `(variables, data) -> (image [n, h, w, c]) -> [n, k]`.
-  """
-
-  def one(key: Key, data: Support, test: Source) -> jax.Array:
-    predict = predictor(trained(recipe, key, data), data)
-    return source_predictions(predict, test)
-
-  return test_each(one, recipe.network.runs_on, recipe.mesh)
+def logits_of(network: Network) -> Callable[[PyTree, jax.Array], jax.Array]:
+  """`(variables, image [n, h, w, c]) -> logits [n, k]`."""
+  return lambda variables, image: network.apply(variables, image)[0].logits
 
 
 def test_each(
-  one: Callable[[Key, Any, Source], jax.Array],
-  platform: Platform,
+  fit: Callable[[Key, Any], PyTree],
+  answer: Callable[[PyTree, jax.Array], jax.Array],
+  network: Network,
   mesh: jax.sharding.Mesh | None,
 ) -> Tester:
   """Tests a learner for each key, compiled once for each shape.
 
   Args:
-    one: `(key, data, test) -> classes [n]`, as `source_predictions` gives them.
-    platform: what it runs on.
+    fit: `(key, data) -> learner`, any pytree.
+    answer: `(learner, image [n, h, w, c]) -> [n, k]`.
+    network: what is trained; it says what learners run on.
     mesh: whose `data` axis learners are split over, or None.
-
-  Returns:
-    `(keys [m], data, test) -> accuracies [m]`; its `predict` gives the classes.
   """
 
   @jax.jit
-  def on_device(keys: Key, data: Support, test: Source) -> jax.Array:
-    run = lambda k: one(k, data, test)
-    return train_many(run, keys, platform, mesh=mesh)
+  def fit_all(keys: Key, data: Any) -> PyTree:
+    one = lambda key: fit(key, data)
+    return train_many(one, keys, network.runs_on, mesh=mesh)
 
-  def run(keys: Key, data: Support, test: Source) -> jax.Array:
-    if isinstance(test, ResidentSource):
-      return on_device(keys, data, test)
-    return jnp.stack([one(k, data, test) for k in keys])
-
-  return Tester(run)
+  return Tester(fit_all, answer, network.runs_on, mesh, network)

@@ -5,15 +5,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from dd_jax.data.source import ResidentSource, Source
-from dd_jax.evaluation.learners import (
-  Recipe,
-  test_trained,
-)
-from dd_jax.evaluation.tester import Tester, accuracies, source_predictions
+from dd_jax.data.source import Source
+from dd_jax.evaluation.learners import Recipe, test_each, trained
+from dd_jax.evaluation.tester import Tester
 from dd_jax.kernels.ridge import Ridge, solve
+from dd_jax.platform import Platform, here
 from dd_jax.training import map_chunks
-from dd_jax.types import Kernel, LabeledData, PyTree
+from dd_jax.types import Kernel, Key, LabeledData, PyTree
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -26,33 +24,29 @@ def kernel_test(
   Returns:
     `(data, test) -> accuracy in [0, 1]`, a scalar, exact.
   """
-  predict = kernel_predictions(kernel, ridge)
-  return lambda data, test: accuracies(predict(data, test), test)
+  tester, alone = kernel_tester(kernel, ridge), jax.random.key(0)[None]
+  return lambda data, test: tester(alone, data, test)[0]
 
 
-def kernel_predictions(
-  kernel: Kernel, ridge: Ridge
-) -> Callable[[LabeledData, Source], jax.Array]:
-  """What ridge regression says of test examples, compiled once for each shape.
+def kernel_tester(
+  kernel: Kernel, ridge: Ridge, platform: Platform | None = None
+) -> Tester:
+  """Ridge regression with an exact kernel, compiled once for each shape.
 
-  Returns:
-    `(data, test) -> classes int32 [n]`, see `tester.source_predictions`.
+  Nothing is random: all keys give the same learner.
   """
 
-  def said(data: LabeledData, test: Source) -> jax.Array:
+  @jax.jit
+  def fit(keys: Key, data: LabeledData) -> LabeledData:
     weights = solve(kernel(data.image, None), data.label, ridge).weights
-    return source_predictions(
-      lambda x: jnp.matmul(kernel(x, data.image), weights, precision=_HIGHEST),
-      test,
-    )
+    dual = LabeledData(data.image, weights)
+    return jax.tree.map(lambda a: jnp.stack([a] * len(keys)), dual)
 
-  on_device = jax.jit(said)
+  def answer(dual: LabeledData, image: jax.Array) -> jax.Array:
+    known = kernel(image, dual.image)
+    return jnp.matmul(known, dual.label, precision=_HIGHEST)
 
-  def run(data: LabeledData, test: Source) -> jax.Array:
-    resident = isinstance(test, ResidentSource)
-    return on_device(data, test) if resident else said(data, test)
-
-  return run
+  return Tester(fit, answer, platform or here())
 
 
 def feature_test(recipe: Recipe, ridge: Ridge) -> Tester:
@@ -62,14 +56,19 @@ def feature_test(recipe: Recipe, ridge: Ridge) -> Tester:
     As `learners.learner_test`.
   """
 
-  def predictor(
-    variables: PyTree, data: LabeledData
-  ) -> Callable[[jax.Array], jax.Array]:
-    features = lambda x: recipe.network.apply(variables, x)[0].features
-    phi = map_chunks(features, data.image)
+  def features(variables: PyTree, image: jax.Array) -> jax.Array:
+    return recipe.network.apply(variables, image)[0].features
+
+  def fit(key: Key, data: LabeledData) -> tuple[PyTree, jax.Array]:
+    variables = trained(recipe, key, data)
+    phi = map_chunks(lambda x: features(variables, x), data.image)
     gram = jnp.matmul(phi, phi.T, precision=_HIGHEST)
     dual = solve(gram, data.label, ridge).weights
-    primal = jnp.matmul(phi.T, dual, precision=_HIGHEST)
-    return lambda x: jnp.matmul(features(x), primal, precision=_HIGHEST)
+    return variables, jnp.matmul(phi.T, dual, precision=_HIGHEST)
 
-  return test_trained(recipe, predictor)
+  def answer(learner: tuple[PyTree, jax.Array], image: jax.Array) -> jax.Array:
+    variables, primal = learner
+    phi = features(variables, image)
+    return jnp.matmul(phi, primal, precision=_HIGHEST)
+
+  return test_each(fit, answer, recipe.network, recipe.mesh)

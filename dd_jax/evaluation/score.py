@@ -52,7 +52,8 @@ def evaluate(
   if not isinstance(protocol.score, Tester):
     found = _percent(protocol.name, protocol.score(keys, data, test))
     return found._replace(runs=runs)
-  predicted = protocol.score.predict(keys, data, test)
+  tester = protocol.score
+  predicted = tester.predict(keys, data, test)
   counts = tally.confusion(
     np.asarray(predicted), np.asarray(classes(test)), test.num_classes
   )

@@ -1,4 +1,4 @@
-"""Testers: from learners to the classes that they say, and to accuracies."""
+"""Testers: learners of a set, and what they answer to real examples."""
 
 import dataclasses
 import functools
@@ -9,30 +9,94 @@ import jax
 import jax.numpy as jnp
 
 from dd_jax.data.source import HostSource, Source, classes
-from dd_jax.types import Key
+from dd_jax.networks import Network
+from dd_jax.platform import Platform
+from dd_jax.training import train_many
+from dd_jax.types import Key, PyTree
 
 UNDECIDED = -1
 """The class of an answer that is not finite: a learner that diverged."""
 _CHUNK = 32
 _HOST_CHUNK = 1024
 
-Predict: TypeAlias = Callable[[Key, Any, Source], jax.Array]
-"""`(keys [m], data, test) -> classes int32 [m, n]`, or `UNDECIDED`."""
+Answer: TypeAlias = Callable[[jax.Array], jax.Array]
+"""`(image [n, h, w, c]) -> [n, k]`, the largest of which names the class."""
+Look: TypeAlias = Callable[[Answer, Any], PyTree]
+"""`(answer of one learner, what it is asked about) -> arrays`, traced."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tester:
   """`(keys [m], data, test) -> accuracies in [0, 1] [m]`, and what they are of.
 
   Attributes:
-    predict: what each learner says of each test example.
+    fit: `(keys [m], data) -> learners`, leaves `[m, ...]`: one learner a key,
+      which depends on that key alone.
+    answer: `(learner, image [n, h, w, c]) -> [n, k]`, traced.
+    platform: what learners run on.
+    mesh: whose `data` axis they are split over, or None.
+    network: what is trained; None where nothing is.
   """
 
-  predict: Predict
+  fit: Callable[[Key, Any], PyTree]
+  answer: Callable[[PyTree, jax.Array], jax.Array]
+  platform: Platform
+  mesh: jax.sharding.Mesh | None = None
+  network: Network | None = None
 
   def __call__(self, keys: Key, data: Any, test: Source) -> jax.Array:
     """Accuracies in [0, 1], `[m]`, one learner a key."""
     return accuracies(self.predict(keys, data, test), test)
+
+  def predict(self, keys: Key, data: Any, test: Source) -> jax.Array:
+    """Classes int32 `[m, n]`, or `UNDECIDED`: see `source_predictions`."""
+    return self.ask(source_predictions, self.fit(keys, data), test)
+
+  def ask(self, look: Look, learners: PyTree, about: Any) -> PyTree:
+    """What every learner answers, stacked: leaves `[m, ...]`.
+
+    Args:
+      look: one function, not a new one for each call: compiled for each shape.
+      learners: as `fit` gives them.
+      about: handed to `look`; a pytree, or examples on the host.
+    """
+    if isinstance(about, HostSource):
+      return self._one_by_one(look, learners, about)
+    return self._asked(look, learners, about)
+
+  @functools.cached_property
+  def _asked(self) -> Callable[[Look, PyTree, Any], PyTree]:
+    def asked(look: Look, learners: PyTree, about: Any) -> PyTree:
+      one = lambda learner: look(functools.partial(self.answer, learner), about)
+      return train_many(one, learners, self.platform, mesh=self.mesh)
+
+    return jax.jit(asked, static_argnums=0)
+
+  @functools.cached_property
+  def _compiled_answer(self) -> Callable[[PyTree, jax.Array], jax.Array]:
+    return jax.jit(self.answer)
+
+  def _one_by_one(
+    self, look: Look, learners: PyTree, source: HostSource
+  ) -> PyTree:
+    answer, count = self._compiled_answer, len(jax.tree.leaves(learners)[0])
+    found = [
+      look(functools.partial(answer, _member(learners, i)), source)
+      for i in range(count)
+    ]
+    return jax.tree.map(lambda *a: jnp.stack(a), *found)
+
+
+def _member(learners: PyTree, i: int) -> PyTree:
+  return jax.tree.map(lambda a: a[i], learners)
+
+
+def parameters(tester: Tester) -> int | None:
+  """How many numbers its network learns; None where nothing is trained."""
+  if tester.network is None:
+    return None
+  shapes = jax.eval_shape(tester.network.init, jax.random.key(0))
+  return sum(a.size for a in jax.tree.leaves(shapes['params']))
 
 
 def accuracies(predicted: jax.Array, source: Source) -> jax.Array:

@@ -1,14 +1,13 @@
 """Tests by random and by wide networks, as RFAD makes them (2210.12067)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import test_each
-from dd_jax.evaluation.tester import Tester, source_predictions
+from dd_jax.evaluation.tester import Tester
 from dd_jax.kernels.ridge import Ridge, solve
 from dd_jax.methods.rfad import B_STD, W_STD, random_kernel
 from dd_jax.networks import Network, Outputs
@@ -43,25 +42,24 @@ def random_feature_test(
     variables = network.init(key)
     return map_chunks(lambda x: network.apply(variables, x)[0].features, image)
 
-  def one(key: Key, data: LabeledData, test: Source) -> jax.Array:
+  def fit(key: Key, data: LabeledData) -> Members:
     keys = jax.random.split(key, count)
-    weights = _read_outs(features, keys, data, ridge)
+    return keys, _read_outs(features, keys, data, ridge)
 
-    def predict(image: jax.Array) -> jax.Array:
-      def add(
-        total: jax.Array, member: tuple[Key, ReadOut]
-      ) -> tuple[jax.Array, None]:
-        k, read_out = member
-        phi = features(k, image)
-        part = jnp.matmul(phi, read_out.weight, precision=_HIGHEST)
-        return total + part + read_out.bias, None
+  def answer(members: Members, image: jax.Array) -> jax.Array:
+    def add(
+      total: jax.Array, member: tuple[Key, ReadOut]
+    ) -> tuple[jax.Array, None]:
+      k, read_out = member
+      phi = features(k, image)
+      part = jnp.matmul(phi, read_out.weight, precision=_HIGHEST)
+      return total + part + read_out.bias, None
 
-      zero = jnp.zeros((image.shape[0], data.label.shape[1]), image.dtype)
-      return jax.lax.scan(add, zero, (keys, weights))[0]
+    classes = members[1].bias.shape[-1]
+    zero = jnp.zeros((image.shape[0], classes), image.dtype)
+    return jax.lax.scan(add, zero, members)[0]
 
-    return source_predictions(predict, test)
-
-  return test_each(one, network.runs_on, mesh)
+  return test_each(fit, answer, network, mesh)
 
 
 class ReadOut(NamedTuple):
@@ -74,6 +72,10 @@ class ReadOut(NamedTuple):
 
   weight: jax.Array
   bias: jax.Array
+
+
+Members: TypeAlias = tuple[Key, ReadOut]
+"""The networks of one kernel, `[m]`, and what they add."""
 
 
 def _read_outs(

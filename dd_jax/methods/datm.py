@@ -164,6 +164,7 @@ RECIPE = {
     'rho': 0.01,
     'alpha': 0.3,
   },
+  'evaluation': {'protocol': 'datm', 'others': ('dc',)},
 }
 """The published settings on CIFAR-10 at 1 image per class."""
 

@@ -35,7 +35,7 @@ from dd_jax.losses import soft_cross_entropy
 from dd_jax.methods.embeddings import Embedder, Embedding, embeddings
 from dd_jax.models import ModelPool, fresh
 from dd_jax.networks import Network, Outputs
-from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.base import Parameterization, check_even
 from dd_jax.training import Model
 from dd_jax.types import Augment, Key, LabeledData, Metrics, UserError
 
@@ -75,6 +75,7 @@ def distribution_matching(
       without any, or a support set that is not class by class or does not
       depend on what is learned.
   """
+  check_even(parameterization)
   check_least(1, batch_size=batch_size)
   embedder = Embedder(network, embed, augment)
 

@@ -30,7 +30,7 @@ from dd_jax.methods.class_gradients import (
 )
 from dd_jax.models import successive
 from dd_jax.networks import Network
-from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.base import Parameterization, check_even
 from dd_jax.training import Model, epochs, train, train_step
 from dd_jax.types import Augment, LabeledData, Metrics
 
@@ -113,6 +113,7 @@ def gradient_matching(
   Raises:
     UserError: a setting is unknown or out of range.
   """
+  check_even(parameterization)
   check_name('level', level, class_distance.LEVELS)
   rows = loops(ipc, table)
   outer, inner = outer_steps or rows[0], inner_epochs or rows[1]

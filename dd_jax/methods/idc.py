@@ -31,7 +31,7 @@ from dd_jax.methods.gradient_matching import SHARED_RECIPE
 from dd_jax.methods.method import Method
 from dd_jax.models import successive
 from dd_jax.networks import Network
-from dd_jax.parameterization.base import Parameterization
+from dd_jax.parameterization.base import Parameterization, check_even
 from dd_jax.training import Batch, Model, epochs, mixed, train, train_step
 from dd_jax.types import Augment, Key, LabeledData, Metrics, UserError
 
@@ -118,6 +118,7 @@ def idc(
   Raises:
     UserError: a setting is unknown or out of range.
   """
+  check_even(parameterization)
   check_least(
     1, batch_size=batch_size, inner_steps=inner_steps, train_size=train_size
   )

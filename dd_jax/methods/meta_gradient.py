@@ -26,7 +26,7 @@ from dd_jax.distiller import (
 )
 from dd_jax.methods.inner_loop import InnerLoop, unrolled_loss
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.types import Key, LabeledData, Metrics, PyTree, UserError
+from dd_jax.types import Augment, Key, LabeledData, Metrics, PyTree, UserError
 from dd_jax.unroll import PLANS, choose_plan
 
 _GIB = 2.0**30
@@ -43,6 +43,7 @@ def meta_gradient_descent(
   networks: int,
   plan: str,
   memory: float,
+  real_augment: Augment | None = None,
 ) -> Distiller:
   """Moves the support set by the gradient of what training on it is worth.
 
@@ -56,6 +57,7 @@ def meta_gradient_descent(
     networks: unrolls whose gradients an outer step averages, one by one.
     plan: of the memory, one of `unroll.PLANS`, or 'auto'.
     memory: GiB that 'auto' may use.
+    real_augment: of the real images, or None.
 
   Raises:
     UserError: a setting is out of range.
@@ -69,6 +71,9 @@ def meta_gradient_descent(
     plan: str, data: LabeledData, batch: LabeledData, key: Key, step: jax.Array
   ) -> tuple[jax.Array, Metrics]:
     start: int | jax.Array = 0
+    if real_augment:
+      k_real, key = jax.random.split(key)
+      batch = batch._replace(image=real_augment(k_real, batch.image))
     if place:
       k_place, key = jax.random.split(key)
       start = place(k_place, step)

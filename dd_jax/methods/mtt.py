@@ -36,6 +36,7 @@ def mtt(
   support_batch: int | None = None,
   step_size: float = 0.01,
   step_size_rate: float = 1e-7,
+  step_size_momentum: float = 0.5,
   segments: int = 1,
   plan: str = 'remat',
 ) -> Distiller:
@@ -52,6 +53,7 @@ def mtt(
     support_batch: support images in one inner step; 0 for all.
     step_size: the student's, at the start; learned.
     step_size_rate: the published rate of its descent, see `StepSize`.
+    step_size_momentum: of that descent.
     segments: matched in one outer step.
     plan: of the unroll's memory, one of `unroll.PLANS`.
 
@@ -63,7 +65,7 @@ def mtt(
     optimizer,
     Student(network, inner_steps, support_batch, inner_augment, plan),
     SegmentSampler(segments, expert_epochs, max_start),
-    StepSize(step_size, step_size_rate),
+    StepSize(step_size, step_size_rate, step_size_momentum),
   )
 
 

@@ -43,6 +43,7 @@ def rat_bptt(
   plan: str = 'remat',
   memory: float = 4.0,
   inner_augment: Augment | None = None,
+  augment_real: bool = False,
 ) -> Distiller:
   """Back-propagation through a random window of training.
 
@@ -59,6 +60,7 @@ def rat_bptt(
     placement: where the window lies: 'random', 'end', or 'forward', which moves
       it on by a step every `pace` outer steps.
     pace: see `placement`.
+    augment_real: the real images are augmented as those of the inner loop are.
     clip: the gradient's norm may be this many times its moving average (of
       decay 0.9); 0 for any.
 
@@ -86,6 +88,7 @@ def rat_bptt(
     networks=networks,
     plan=plan,
     memory=memory,
+    real_augment=inner_augment if augment_real else None,
   )
 
 
@@ -121,6 +124,7 @@ RECIPE = {
   'inner_optimizer': {'name': 'smooth_adam', 'learning_rate': 1e-3},
   'num_steps': 60_000,
   'validate_every': 1000,
+  'evaluation': {'protocol': 'rat'},
 }
 """RaT-BPTT's settings for CIFAR-10 (arXiv 2310.08566)."""
 

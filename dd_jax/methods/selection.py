@@ -18,6 +18,12 @@ from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.distiller import Distiller, State
 from dd_jax.methods.method import Method
+from dd_jax.parameterization.per_class import (
+  PerClass,
+  check_per_class,
+  class_index,
+  of_each,
+)
 from dd_jax.parameterization.starts import kmeans_indices, real_indices
 from dd_jax.types import DistilledData, Key, LabeledData, Metrics, PyTree
 
@@ -31,7 +37,7 @@ _CHUNK = 1000
 
 def selection(
   select: Select,
-  ipc: int,
+  ipc: PerClass,
   features: Features | None = None,
   encoding: LabelEncoding = LabelEncoding('one-hot'),
 ) -> Distiller:
@@ -39,16 +45,17 @@ def selection(
 
   Args:
     select: chooses them.
-    ipc: images per class.
+    ipc: images per class, or those of each class.
     features: what distances are measured in; by default pixels in model space.
     encoding: of the labels.
   """
   measured = features or _pixels
 
   def init(key: Key, source: Source) -> State:
-    index = select(key, source, ipc, measured)
-    image = take_images(source, index.reshape(-1))
-    label = jnp.repeat(jnp.arange(source.num_classes, dtype=jnp.int32), ipc)
+    check_per_class(ipc)
+    label = class_index(ipc, source.num_classes)
+    chosen = lambda count: select(key, source, count, measured).reshape(-1)
+    image = take_images(source, of_each(chosen, ipc))
     params: PyTree = {'data': {}, 'extra': {}}
     return State(params, {'image': image, 'class': label})
 
@@ -60,7 +67,7 @@ def selection(
 
   def distilled(state: State) -> DistilledData:
     image, index = state.constants['image'], state.constants['class']
-    classes = index.shape[0] // ipc
+    classes = index.shape[0] // ipc if isinstance(ipc, int) else len(ipc)
     one_hot = jax.nn.one_hot(index, classes, dtype=image.dtype)
     return DistilledData(image, encoding.encode(one_hot))
 

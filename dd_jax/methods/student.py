@@ -23,8 +23,6 @@ from dd_jax.training import batch_gradient, epochs
 from dd_jax.types import Augment, Key, LabeledData, PyTree
 from dd_jax.unroll import unroll
 
-_STEP_SIZE_MOMENTUM = 0.5
-
 
 class Student(NamedTuple):
   """How a student trains on the support set: gradient descent, no momentum.
@@ -54,10 +52,12 @@ class StepSize(NamedTuple):
     start: its start value.
     rate: at which the published methods move it by gradient descent; of its
       logarithm this is `rate / start**2`, which at the start moves it alike.
+    momentum: of that descent.
   """
 
   start: float
   rate: float
+  momentum: float = 0.5
 
   def extra(self) -> dict[str, float]:
     """What is learned."""
@@ -67,7 +67,7 @@ class StepSize(NamedTuple):
     """Moves it."""
     if not self.rate:
       return optax.set_to_zero()
-    return optax.sgd(self.rate / self.start**2, _STEP_SIZE_MOMENTUM)
+    return optax.sgd(self.rate / self.start**2, self.momentum)
 
 
 def learned_step_size(learned: Learned) -> jax.Array:

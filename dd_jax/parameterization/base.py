@@ -7,7 +7,7 @@ import jax
 
 from dd_jax.data.source import Source
 from dd_jax.training import Model
-from dd_jax.types import Key, LabeledData, Metrics, PyTree
+from dd_jax.types import Key, LabeledData, Metrics, PyTree, UserError
 
 DERIVED = 'derived'
 """Constants under this key follow from the others, or from the shapes.
@@ -41,13 +41,14 @@ class Parameterization(NamedTuple):
     init: `(key, source) -> (params, constants)`; not traced; may read data. The
       outer optimiser moves `params`; `constants` stay.
     decode: `(params, constants) -> LabeledData`, class-major: it reshapes to
-      `[classes, per_class, ...]`.
+      `[classes, per_class, ...]` where it is even.
     plain: images are stored as they are: there is nothing to decode.
     note: a line that the user and the report are told, or ''.
     adversary: of the images, or None.
     project: `params -> params` that are allowed, after each step of the outer
       optimiser.
     in_range: its images are kept within the range of real ones.
+    even: it holds as many images of each class.
   """
 
   init: Callable[[Key, Source], tuple[PyTree, PyTree]]
@@ -57,6 +58,20 @@ class Parameterization(NamedTuple):
   adversary: Adversary | None = None
   project: Callable[[PyTree], PyTree] = _same
   in_range: bool = False
+  even: bool = True
+
+
+def check_even(parameterization: Parameterization) -> None:
+  """Refuses a set that cannot be compared class by class.
+
+  Raises:
+    UserError: it may hold more images of one class than of another.
+  """
+  if not parameterization.even:
+    raise UserError(
+      'parameterization: has not as many images of each class; this method '
+      'compares class by class and needs as many'
+    )
 
 
 def shipped(constants: PyTree) -> PyTree:

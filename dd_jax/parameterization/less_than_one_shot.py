@@ -63,4 +63,6 @@ def less_than_one_shot(
     label: jax.Array = target.decode(params['label'])
     return LabeledData(params['image'], label)
 
-  return Parameterization(init, decode, plain=True, project=target.project)
+  return Parameterization(
+    init, decode, plain=True, project=target.project, even=False
+  )

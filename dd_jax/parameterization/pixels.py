@@ -3,19 +3,24 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 
-from dd_jax.checks import check_least, check_name
+from dd_jax.checks import check_name
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.parameterization.base import DERIVED, Parameterization
 from dd_jax.parameterization.labels import Images, make_labels
+from dd_jax.parameterization.per_class import (
+  PerClass,
+  check_per_class,
+  class_index,
+  of_each,
+)
 from dd_jax.parameterization.starts import Start, real
 from dd_jax.types import Key, LabeledData, PyTree, UserError
 
 
 def pixels(
-  ipc: int,
+  ipc: PerClass,
   *,
   start: Start = real,
   labels: str = 'free',
@@ -28,7 +33,8 @@ def pixels(
   """Learns the pixels of `ipc` images per class, the labels, or both.
 
   Args:
-    ipc: images per class.
+    ipc: images per class; or those of each class, which methods that compare
+      class by class refuse.
     start: what the images start from.
     labels: 'fixed' (the class); 'free' (any numbers, starting there);
       'nonnegative' or 'simplex' (projected after each step) or 'logits' (a
@@ -46,13 +52,13 @@ def pixels(
   """
   target = make_labels(labels, label_rule, encoding)
   within = _within(range, into_range)
-  check_least(1, ipc=ipc)
+  check_per_class(ipc)
   if not (target.learned or learn_images):
     raise UserError("learn_images=False with labels='fixed' learns nothing")
 
   def init(key: Key, source: Source) -> tuple[PyTree, PyTree]:
-    image = within(start(key, source, ipc))
-    index = jnp.repeat(jnp.arange(source.num_classes, dtype=jnp.int32), ipc)
+    index = class_index(ipc, source.num_classes)
+    image = within(of_each(lambda count: start(key, source, count), ipc))
     params: dict[str, jax.Array] = {}
     constants: dict[str, PyTree] = {}
     (params if learn_images else constants)['image'] = image
@@ -69,7 +75,7 @@ def pixels(
       return LabeledData(image, target.decode(params['label']))
     # One image per class at least, so the last class is the largest number.
     index = constants[DERIVED]['class']
-    classes = index.shape[0] // ipc
+    classes = index.shape[0] // ipc if isinstance(ipc, int) else len(ipc)
     one_hot = jax.nn.one_hot(index, classes, dtype=image.dtype)
     return LabeledData(image, target.encode(one_hot))
 
@@ -79,9 +85,13 @@ def pixels(
       return params
     return {**params, 'image': within(params['image'])}
 
-  kept = range == 'data'
   return Parameterization(
-    init, decode, plain=True, project=project, in_range=kept
+    init,
+    decode,
+    plain=True,
+    project=project,
+    in_range=range == 'data',
+    even=isinstance(ipc, int),
   )
 
 

@@ -28,6 +28,7 @@ def get_config(ipc: int = 1) -> ConfigDict:
     'inner_optimizer': {'name': 'sgd', 'learning_rate': 0.02, 'momentum': 0.9},
     'optimizer': {'learning_rate': 2e-2},
     'evaluation': {
+      'protocol': 'dc',
       'network': {'name': 'convnet', 'width': 32},
       'validation_steps': 150,
     },

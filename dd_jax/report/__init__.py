@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dd_jax.files import write_atomically
-from dd_jax.report import curves, labels, page, pictures
+from dd_jax.report import curves, facts, labels, page, pictures
 from dd_jax.report.document import framed
 from dd_jax.report.gallery import Images
 from dd_jax.report.labels import matrix as label_matrix
@@ -61,13 +61,15 @@ def write_report(
   """
   folder, names = Path(workdir), tuple(map(str, class_names))
   start = None if start_image is None else np.asarray(start_image)
-  images = Images(np.asarray(image), start, names)
+  counts = facts.by_class(result)
+  images = Images(np.asarray(image), start, names, counts)
   report = Report(result, images, np.asarray(label), metrics, validation)
-  drawn = pictures.overview(images.image, start, names)
+  drawn = pictures.overview(images.image, start, names, counts)
+  drawn_labels = labels.picture(report.label, names, counts)
   svg = curves.standalone(page.curve_charts(report))
   files = {
     'distilled.png': pictures.encode(drawn, 'exact'),
-    'labels.png': pictures.encode(labels.picture(report.label, names), 'exact'),
+    'labels.png': pictures.encode(drawn_labels, 'exact'),
     'curves.svg': svg.encode(),
     'report.html': render(report).encode(),
   }

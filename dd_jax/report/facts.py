@@ -36,6 +36,11 @@ def per_class(result: Mapping[str, Any]) -> object:
   return result.get('images_per_class', result.get('ipc'))
 
 
+def by_class(result: Mapping[str, Any]) -> tuple[int, ...]:
+  """Images of each class where they differ; or nothing."""
+  return tuple(result.get('images_by_class', ()))
+
+
 def train_count(result: Mapping[str, Any]) -> int | None:
   """Real training images, or None."""
   counts = provenance(result).get('counts')

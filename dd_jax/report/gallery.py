@@ -37,11 +37,13 @@ class Images(NamedTuple):
     image: uint8 `[n, h, w, c]`.
     start: of the same form: what they started from; or None.
     class_names: in label order.
+    counts: images of each class, where they differ.
   """
 
   image: np.ndarray
   start: np.ndarray | None
   class_names: tuple[str, ...]
+  counts: tuple[int, ...] = ()
 
 
 class Block(NamedTuple):
@@ -60,7 +62,7 @@ def figure(images: Images) -> Markup:
   its first images only. The caption says so.
   """
   blocks, encoding = _fit(_blocks(images))
-  cards = len(blocks) > 1 and len(blocks[0].image) == 1
+  cards = len(blocks) > 1 and _most(blocks) == 1
   parts = [_block(block, encoding, cards) for block in blocks]
   heads = [] if cards else [_heads(images.start is not None)]
   kind = 'cards' if cards else 'rows'
@@ -88,19 +90,17 @@ def lead(images: Images) -> str:
 
 
 def _blocks(images: Images) -> list[Block]:
-  each = pictures.images_per_class(len(images.image), len(images.class_names))
-  if each is None:
+  n, names = len(images.image), images.class_names
+  cuts = pictures.class_cuts(n, len(names), images.counts)
+  if cuts is None:
     return [Block('All images', images.image, images.start)]
-  cuts = [
-    slice(i * each, (i + 1) * each) for i in range(len(images.class_names))
-  ]
   return [
     Block(
       name,
       images.image[cut],
       None if images.start is None else images.start[cut],
     )
-    for name, cut in zip(images.class_names, cuts, strict=True)
+    for name, cut in zip(names, cuts, strict=True)
   ]
 
 
@@ -159,14 +159,18 @@ def _enlargement(blocks: list[Block]) -> int:
 
 
 def _halved(blocks: list[Block]) -> list[Block]:
-  each = len(blocks[0].image)
-  if each > 1:
-    half = slice(0, max(1, each // 2))
+  most = _most(blocks)
+  if most > 1:
+    half = slice(0, most // 2)
     return [
       Block(b.name, b.image[half], None if b.start is None else b.start[half])
       for b in blocks
     ]
   return blocks[: len(blocks) // 2] if len(blocks) > 1 else blocks
+
+
+def _most(blocks: list[Block]) -> int:
+  return max(len(block.image) for block in blocks)
 
 
 def _pixels(blocks: list[Block]) -> int:

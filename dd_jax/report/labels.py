@@ -1,6 +1,7 @@
 """The labels of a set as a matrix: classes downwards, images across."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,12 +62,15 @@ def matrix(
   return drawn
 
 
-def picture(label: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
+def picture(
+  label: np.ndarray, class_names: tuple[str, ...], counts: Sequence[int] = ()
+) -> np.ndarray:
   """Draws the label matrix with class names, an axis and a colour scale.
 
   Args:
     label: `[n, k]`.
     class_names: k names, in label order.
+    counts: images of each class, where they differ.
 
   Returns:
     uint8 `[H, W, 3]`.
@@ -77,7 +81,7 @@ def picture(label: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
     matrix(label, cell=cell, border=min(cell) >= _BORDERED),
     title='Labels: images across, classes down',
     row_names=_numbered(class_names) if cell[0] >= _ROW else [],
-    column_names=_column_names(n, k),
+    column_names=[] if counts else _column_names(n, k),
   )
   legend = _legend(label)
   turned = pictures.side_by_side(
@@ -86,12 +90,15 @@ def picture(label: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
   return pictures.framed(turned.swapaxes(0, 1))
 
 
-def figure(label: np.ndarray, class_names: tuple[str, ...]) -> Markup:
+def figure(
+  label: np.ndarray, class_names: tuple[str, ...], counts: Sequence[int] = ()
+) -> Markup:
   """Returns the label matrix with its names and colour scale, for the page.
 
   Args:
     label: `[n, k]`.
     class_names: k names, in label order.
+    counts: images of each class, where they differ.
   """
   shown = _thinned(label)
   cell = _cell(*shown.shape)
@@ -100,7 +107,7 @@ def figure(label: np.ndarray, class_names: tuple[str, ...]) -> Markup:
     'div',
     {'class': 'drawn', 'style': width},
     _image(shown, cell, label.shape),
-    _columns(*label.shape),
+    _columns(len(label), label.shape[1], counts),
   )
   names = _rows(class_names, cell.height)
   box = element('div', {'class': 'matrix'}, names, drawn)
@@ -168,13 +175,13 @@ def _rows(class_names: tuple[str, ...], height: float) -> Markup:
   return element('ol', {'style': line}, *items)
 
 
-def _columns(n: int, k: int) -> Markup:
+def _columns(n: int, k: int, counts: Sequence[int]) -> Markup:
   """The class numbers below the matrix, where images come class by class."""
-  if pictures.images_per_class(n, k) is None:
+  if not counts and pictures.images_per_class(n, k) is None:
     return Markup('')
-  every = _every(k)
+  every, widths = _every(k), counts or [1] * k
   items = [
-    element('li', {'style': f'flex:{min(every, k - i)}'}, i)
+    element('li', {'style': f'flex:{sum(widths[i : i + every])}'}, i)
     for i in range(0, k, every)
   ]
   kind = 'columns' if every == 1 else 'columns sparse'

@@ -256,8 +256,9 @@ def _labels(report: Report) -> Markup:
     if _fixed(report.label)
     else 'What each image says about every class. Blue is against, orange for.'
   )
-  names = report.images.class_names
-  return _section('Labels', lead, labels.figure(report.label, names))
+  names, counts = report.images.class_names, report.images.counts
+  shown = labels.figure(report.label, names, counts)
+  return _section('Labels', lead, shown)
 
 
 def _fixed(label: np.ndarray) -> bool:

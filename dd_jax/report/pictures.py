@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,10 +81,28 @@ def images_per_class(n: int, classes: int) -> int | None:
   return n // classes if classes and n and n % classes == 0 else None
 
 
+def class_cuts(
+  n: int, classes: int, counts: Sequence[int] = ()
+) -> list[slice] | None:
+  """Where each class's images lie, or None where that is not known.
+
+  Args:
+    n: images.
+    classes: in class-major order.
+    counts: images of each, where they differ.
+  """
+  each = images_per_class(n, classes)
+  if not counts and each is None:
+    return None
+  ends = itertools.accumulate(counts or [each or 0] * classes)
+  return [slice(a, b) for a, b in itertools.pairwise([0, *ends])]
+
+
 def class_grid(
   images: np.ndarray,
   classes: int,
   *,
+  counts: Sequence[int] = (),
   scale: int = 1,
   gap: int = 2,
   background: int = 255,
@@ -97,6 +116,7 @@ def class_grid(
   Args:
     images: uint8 `[n, h, w, c]`, class-major.
     classes: number of classes.
+    counts: images of each, where they differ.
     scale: as in `grid`.
     gap: as in `grid`.
     background: as in `grid`.
@@ -105,12 +125,14 @@ def class_grid(
     uint8 `[H, W, 3]`.
   """
   n, *shape = images.shape
-  each = images_per_class(n, classes)
+  each = max(counts) if counts else images_per_class(n, classes)
   columns = _columns(n, each, scale * shape[1])
-  if each is not None and each > 1:
+  cuts = class_cuts(n, classes, counts)
+  if cuts is not None and each is not None and each > 1:
     rows = math.ceil(each / columns)
     padded = np.full((classes, rows * columns, *shape), background, np.uint8)
-    padded[:, :each] = images.reshape(classes, each, *shape)
+    for row, cut in zip(padded, cuts, strict=True):
+      row[: cut.stop - cut.start] = images[cut]
     images = padded.reshape(-1, *shape)
   return grid(
     images, columns=columns, scale=scale, gap=gap, background=background
@@ -190,7 +212,10 @@ def annotate(
 
 
 def overview(
-  image: np.ndarray, start: np.ndarray | None, class_names: tuple[str, ...]
+  image: np.ndarray,
+  start: np.ndarray | None,
+  class_names: tuple[str, ...],
+  counts: Sequence[int] = (),
 ) -> np.ndarray:
   """Draws a distilled set beside what it started from, classes named.
 
@@ -198,27 +223,28 @@ def overview(
     image: uint8 `[n, h, w, c]`, class-major.
     start: of the same form, or None where it is unknown.
     class_names: one per class, in label order.
+    counts: images of each, where they differ.
 
   Returns:
     uint8 `[H, W, 3]` on white, at most about 2,400 pixels wide where the
     images' own pixels allow.
   """
   k = len(class_names)
-  each = images_per_class(len(image), k)
+  each = max(counts) if counts else images_per_class(len(image), k)
   columns = _columns(len(image), each, image.shape[2])
   room = min(
     1100 // (columns * image.shape[2]),
     math.isqrt(4_000_000 // max(1, math.prod(image.shape[:3]))),
   )
   scale = max(1, min(room, math.ceil(96 / image.shape[1])))
-  drawn = class_grid(image, k, scale=scale)
+  drawn = class_grid(image, k, counts=counts, scale=scale)
   blocks = each is not None and each > 1 and len(drawn) >= 16 * k
   rows = list(class_names) if blocks else []
   below = class_names if each == 1 and k <= columns else ()
   left = annotate(drawn, title='Distilled', row_names=rows, column_names=below)
   if start is None:
     return framed(left)
-  drawn = class_grid(start, k, scale=scale)
+  drawn = class_grid(start, k, counts=counts, scale=scale)
   right = annotate(
     drawn, title='Started from', row_names=[], column_names=below
   )

@@ -31,6 +31,8 @@ OWN_LEARNERS: dict[str, Config] = {
   'dc-mnist': _CONVNET,
   'dsa': _CONVNET,
   'mtt': _CONVNET,
+  'datm': _CONVNET,
+  'rat': _CONVNET,
   'idc': _CONVNET,
   'frepo': _FREPO,
   'rcig': _FREPO,

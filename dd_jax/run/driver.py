@@ -6,9 +6,10 @@ have their turn.
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +24,12 @@ from dd_jax.run.loop import lowered
 from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
 from dd_jax.run.rows import add, of_metrics, validated
+from dd_jax.run.saved import Begin, Best, Saved, begin, structure
 from dd_jax.run.stages import told
 from dd_jax.run.watch import Watch, ridge
 from dd_jax.run.workdir import METRICS, VALIDATION
 from dd_jax.run.writers import Writer
-from dd_jax.types import DistilledData, PyTree, UserError
+from dd_jax.types import DistilledData, Key, UserError
 
 __all__ = ['Diverged', 'Interrupted', 'Result', 'Validation', 'distill']
 
@@ -104,22 +106,6 @@ def _check(num_steps: int, validation: Validation | None) -> None:
     raise UserError(f'validation.every={validation.every}: must be at least 1')
 
 
-class _Best(NamedTuple):
-  """The best so far; `step` is -1 where there is none yet."""
-
-  data: DistilledData
-  score: jax.Array
-  step: jax.Array
-
-
-class _Saved(NamedTuple):
-  """The entire run, as a checkpoint holds it."""
-
-  state: PyTree
-  validated: jax.Array  # the last step that was validated
-  best: _Best | None
-
-
 class _Run:
   """A run in progress; `distill` is its only user."""
 
@@ -134,15 +120,15 @@ class _Run:
     signals: Signals,
   ) -> None:
     self.step = 0
-    self._distiller = distiller
+    distilled = jax.jit(distiller.distilled)
+    self._distiller = distiller._replace(distilled=distilled)
     self._num_steps = num_steps
     self._validation = validation
     self._checkpointer = checkpointer
     self._writers = writers
     self._placement = placement
     self._signals = signals
-    self._distilled = jax.jit(distiller.distilled)
-    self._saved: _Saved | None = None
+    self._saved: Saved | None = None
     self._input: InputPipeline | None = None
     self._program: Callable[..., Any] | None = None
     self._length = 1
@@ -162,13 +148,14 @@ class _Run:
     self._step_key, self._validation_key = self._placement.put(
       (keys[1], keys[2])
     )
-    stage = self._stage('making the first state, its networks with it')
-    with self._timed('init'), stage, self._signals.raising():
-      state = self._placement.put(self._distiller.init(keys[0], source))
-      self._start = self._placement.put(self._distilled(state))
-      self._start_data = self._placement.put(self._distilled(state))
-      fresh = _Saved(state, jnp.int32(-1), self._no_best())
-    self._saved, messages = self._restore(fresh)
+    first = functools.partial(
+      begin, self._distiller, self._validation is not None, self._placement
+    )
+    messages = self._restore(first, keys[0], source)
+    if self._saved is None:
+      stage = self._stage('making the first state, its networks with it')
+      with self._timed('init'), stage, self._signals.raising():
+        self._saved = first(keys[0], source)
     for writer in self._writers:
       writer.begin(self.step)
     for text in messages:
@@ -194,7 +181,7 @@ class _Run:
       if self._checkpointer is not None and self._checkpointer.due():
         self.save()
       self._signals.check()
-    still = self._watch.whole(self._start.label.shape[-1])
+    still = self._watch.whole(self._saved.start.label.shape[-1])
     if still and not self._warnings:
       self._warn('loss', still)
     self.save()
@@ -212,7 +199,7 @@ class _Run:
       selection = f'best {validation.name} at step {step:,}'
     return Result(
       data,
-      self._start,
+      self._saved.start,
       self._saved.state,
       self.step,
       selection,
@@ -245,29 +232,29 @@ class _Run:
     for writer in self._writers:
       writer.close()
 
-  def _no_best(self) -> _Best | None:
-    if self._validation is None:
-      return None
-    none = _Best(self._start_data, jnp.float32(-1), jnp.int32(-1))
-    return self._placement.put(none)
-
-  def _restore(self, fresh: _Saved) -> tuple[_Saved, tuple[str, ...]]:
-    if self._checkpointer is None or not self._checkpointer.resume:
-      return fresh, ()
-    restored = self._checkpointer.restore(fresh)
+  def _restore(self, first: Begin, key: Key, source: Any) -> tuple[str, ...]:
+    """Continues from the newest checkpoint, if any; what to tell the user."""
+    checkpointer = self._checkpointer
+    if checkpointer is None or not checkpointer.resume:
+      return ()
+    if checkpointer.latest_step() is None:
+      return ()
+    with self._timed('init'), self._signals.raising():
+      like = structure(first, key, source)
+    restored = checkpointer.restore(self._placement.place(like))
     if restored is None:
-      return fresh, ()
+      return ()
     if restored.step > self._num_steps:
       raise UserError(
         f'num_steps={self._num_steps}: the checkpoint to resume '
         f'from is already at step {restored.step}'
       )
-    self.step = restored.step
+    self._saved, self.step = restored.tree, restored.step
     self._seconds |= restored.note['seconds']
     self._notes |= restored.note['notes']
     self._warnings |= restored.note.get('warnings', {})
     self._sums = restored.note.get('rows', {})
-    return restored.tree, restored.messages
+    return restored.messages
 
   def _compile(self) -> None:
     assert self._saved is not None and self._input is not None
@@ -379,14 +366,14 @@ class _Run:
     add(self._sums, VALIDATION, [validated(self.step, float(score))])
     saved = self._saved._replace(validated=jnp.int32(self.step))
     if saved.best is None or score > float(saved.best.score):
-      best = _Best(data, jnp.float32(score), jnp.int32(self.step))
+      best = Best(data, jnp.float32(score), jnp.int32(self.step))
       saved = saved._replace(best=self._placement.put(best))
     self._saved = saved
 
   def _data(self) -> DistilledData:
     assert self._saved is not None
     # Copied: what is passed through unchanged would be donated with the state.
-    return self._placement.put(self._distilled(self._saved.state))
+    return self._placement.put(self._distiller.distilled(self._saved.state))
 
   def _stage(self, what: str) -> contextlib.AbstractContextManager[None]:
     return told(self._writers, what)

@@ -26,6 +26,10 @@ FIELDS = {
   'label_encoding': '{ENCODINGS}',
   'ipc': 'images per class; of a factorised set, how many plain images its '
   'storage equals',
+  'total': 'images in all, spread over the classes as evenly as may be, in '
+  'place of `ipc`; 0: `ipc` says',
+  'counts': '`NAME=NUMBER` of every class, in place of `ipc`; empty: `ipc` '
+  'says',
   'seed': 'of all randomness',
   'num_steps': 'outer steps; -1: one sweep of the training data, where the '
   'method has a `batch_size`',

@@ -14,7 +14,15 @@ from dd_jax.data.dataset import Dataset, described
 from dd_jax.data.prepare import Prepared, prepare
 from dd_jax.data.preprocess import Preprocessing
 from dd_jax.platform import here
-from dd_jax.run import invariances, loading, pace, parts, stages
+from dd_jax.run import (
+  counts,
+  invariances,
+  judge,
+  loading,
+  pace,
+  parts,
+  stages,
+)
 from dd_jax.run.recipe import Config
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.stages import tell
@@ -58,10 +66,30 @@ def loaded_of(given: Given, dataset: Dataset | None) -> Loaded:
 
 def decided_of(given: Given, loaded: Loaded) -> tuple[Given, list[str]]:
   """The run with what its images decide of it, and lines that say so."""
+  config = counts.decided(given.config, loaded.dataset.class_names)
   with stages.told(given.writers, 'asking which augmentation images allow'):
-    found = invariances.decide(given.config, loaded.dataset, Cache())
+    found = invariances.decide(config, loaded.dataset, Cache())
   command = lambda changes: given.command({**found.changes, **changes})
   return given._replace(config=found.config, command=command), found.notes
+
+
+def check_suits(given: Given, loaded: Loaded) -> None:
+  """Builds all that makes or scores a set, before its images are whitened.
+
+  Raises:
+    UserError: something does not suit these images, or another part.
+  """
+  config, dataset = given.config, loaded.dataset
+  parts.check_range(config, loaded.fitted, dataset.name)
+  first = loaded.start.data if loaded.start else None
+  setting = parts.Setting(
+    dataset.image_shape, dataset.num_classes, start=first, platform=here()
+  )
+  parts.build(config, setting)
+  section = config['evaluation']
+  for name in (section['protocol'], *section['others']):
+    asked = judge.Asked(name, config['label_encoding'], section['steps'])
+    judge.protocol_of(asked, config, setting)
 
 
 def prepared_of(given: Given, loaded: Loaded, cache: Cache) -> Prepared:
@@ -72,7 +100,7 @@ def prepared_of(given: Given, loaded: Loaded, cache: Cache) -> Prepared:
     steps = f'{config["minutes"]:g} min in all, at most {steps}'
   lines = [
     f'preprocessing: {config["preprocessing"]}{_whitening(loaded)}',
-    f'{method}: {config["ipc"]} images per class, {steps}, scored under '
+    f'{method}: {counts.told(config)}, {steps}, scored under '
     f'{config["evaluation"]["protocol"]}, on {jax.devices()[0].device_kind}',
   ]
   tell(given.writers, lines)

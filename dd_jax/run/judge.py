@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 
+from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.kernels import Ridge
 from dd_jax.run import parts, recipe
@@ -19,12 +20,14 @@ class Asked(NamedTuple):
     encoding: of the labels that it is given.
     steps: of a learner; 0 for the protocol's own.
     mesh: whose `data` axis learners are split over, or None.
+    held_out: real training images to choose by, or None.
   """
 
   name: str
   encoding: str
   steps: int
   mesh: jax.sharding.Mesh | None = None
+  held_out: Source | None = None
 
 
 def protocol_of(
@@ -56,6 +59,7 @@ def protocol_of(
       steps=asked.steps or None,
       networks=section['networks'],
       mirrors=section['mirror'] != 'never',
+      held_out=asked.held_out,
       mesh=asked.mesh,
       platform=setting.platform,
     ),

@@ -29,6 +29,7 @@ _MIRROR = ('never', 'measured')
 _LAST_SEED = 2**32 - 1  # JAX and NumPy take no more without losing bits
 _FLAGS = (
   'ipc',
+  'total',
   'seed',
   'num_steps',
   'minutes',

@@ -7,7 +7,7 @@ from dd_jax.data import by_class, load
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.depth import Range
 from dd_jax.data.prepare import Prepared
-from dd_jax.run import recipe
+from dd_jax.run import counts, recipe
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
 
@@ -73,7 +73,7 @@ def portable(config: Config) -> Config:
   for field, usual in _USUAL.items():
     if held['evaluation'][field] == usual:
       del held['evaluation'][field]
-  optional = ('range', 'classes', 'minutes')
+  optional = ('range', 'classes', 'minutes', 'total', 'counts')
   return {k: v for k, v in held.items() if v or k not in optional}
 
 
@@ -112,9 +112,9 @@ def _held_out(config: Config, prepared: Prepared) -> list[str]:
 
 def _few(config: Config, prepared: Prepared) -> list[str]:
   """What is said where a class has fewer images than are asked for."""
-  short = by_class.fewer(
-    prepared.train, prepared.dataset.class_names, config['ipc']
-  )
+  wanted = counts.per_class(config)
+  names = prepared.dataset.class_names
+  short = by_class.fewer(prepared.train, names, wanted)
   if not short:
     return []
   is_selection = config['method']['name'] in recipe.SELECTIONS
@@ -125,4 +125,4 @@ def _few(config: Config, prepared: Prepared) -> list[str]:
     said.append('selections of real images repeat theirs')
   if not said:
     return []
-  return [f'ipc={config["ipc"]}: only {short} to train on; {"; ".join(said)}']
+  return [f'{counts.told(config)}: only {short} to train on; {"; ".join(said)}']

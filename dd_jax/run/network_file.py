@@ -27,6 +27,11 @@ def name(flag: str, text: str) -> str:
     UserError: there is no such learner, file or factory.
   """
   file, colon, factory = text.rpartition(':')
+  if not colon and text.endswith('.py'):
+    raise UserError(
+      f'{flag}={text}: names no factory; write {flag}={text}:FACTORY, a '
+      'function of the file that makes a network'
+    )
   if not colon:
     check_name(flag, text, NETWORKS)
     return text

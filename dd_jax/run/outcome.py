@@ -46,7 +46,10 @@ class Outcome:
   def report(self) -> str:
     """The page of `report.html`, as HTML."""
     made = self.artifact
-    images = report.Images(made.image_uint8, made.start_image, made.class_names)
+    counts = facts.by_class(self.result)
+    images = report.Images(
+      made.image_uint8, made.start_image, made.class_names, counts
+    )
     label = np.asarray(made.data.label)
     shown = report.Report(
       self.result, images, label, self.metrics, self.validation

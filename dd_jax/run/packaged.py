@@ -10,7 +10,7 @@ from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import Prepared
 from dd_jax.data.preprocess import Preprocessing
-from dd_jax.run import loading, recipe, registries
+from dd_jax.run import counts, loading, recipe, registries
 from dd_jax.run.machine import versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
@@ -57,7 +57,8 @@ def known(
       'name': preprocessing.name,
       'unit_norm': preprocessing.unit_norm,
     },
-    'ipc': config['ipc'],
+    'ipc': counts.ipc(config),
+    **counts.by_class(config),
     'config': loading.portable(config),
     'seed': config['seed'],
     'versions': versions(),

@@ -16,6 +16,7 @@ import optax
 from dd_jax import artifact, augment, experts
 from dd_jax.artifact import Artifact
 from dd_jax.checks import check_name
+from dd_jax.data.fitting import keeps_range
 from dd_jax.data.labels import LabelEncoding, label_encoding
 from dd_jax.data.preprocess import Preprocessing, with_inverse
 from dd_jax.distiller import Distiller
@@ -31,6 +32,7 @@ from dd_jax.parameterization import (
   starting_labels,
 )
 from dd_jax.platform import Platform
+from dd_jax.run import counts
 from dd_jax.run.recipe import (
   Config,
   converted,
@@ -94,9 +96,11 @@ def build(config: Config, setting: Setting) -> Distiller:
     return _call(factory, section, config, setting)
 
 
-def build_network(section: Config, setting: Setting) -> Network:
-  """Makes the learner of a `network` section."""
-  check_name('network.name', section['name'], NETWORKS)
+def build_network(
+  section: Config, setting: Setting, part: str = 'network'
+) -> Network:
+  """Makes the learner of a section like `network`."""
+  check_name(f'{part}.name', section['name'], NETWORKS)
   factory = NETWORKS[section['name']]
   made = learner(
     factory,
@@ -237,6 +241,33 @@ def preprocessing(config: Config) -> str | Preprocessing:
   return artifact.load(name).preprocessing if name.endswith('.npz') else name
 
 
+def check_range(
+  config: Config, fitted: str | Preprocessing, dataset: str = ''
+) -> None:
+  """Refuses to keep images in a range that they do not have.
+
+  Args:
+    config: of the run.
+    fitted: what the real data are preprocessed by; a recipe by name.
+    dataset: the name of their set.
+
+  Raises:
+    UserError: the preprocessing leaves no range.
+  """
+  if config['parameterization'].get('range') != 'data':
+    return
+  if isinstance(fitted, str):
+    name, keeps = fitted, keeps_range(fitted, dataset)
+  else:
+    name, keeps = fitted.name, not fitted.unit_norm
+  if not keeps:
+    raise UserError(
+      f"parameterization.range='data': preprocessing={name!r} throws away the "
+      'mean and the norm of each image, and so its range; allowed is '
+      "'free'"
+    )
+
+
 def build_start(config: Config, setting: Setting) -> Start:
   """The start of `setting`, or one by name.
 
@@ -288,14 +319,12 @@ def _into_range(
   config: Config, setting: Setting
 ) -> Callable[[jax.Array], jax.Array] | None:
   """What keeps images in the range of real ones, where that is asked for."""
-  fitted = setting.preprocessing
-  if config['parameterization'].get('range') != 'data' or fitted is None:
+  if config['parameterization'].get('range') != 'data':
     return None
-  if fitted.unit_norm:
-    raise UserError(
-      f"range='data': preprocessing={fitted.name!r} throws away the mean and "
-      "the norm of each image, and so its range; allowed is 'free'"
-    )
+  fitted = setting.preprocessing
+  if fitted is None:
+    return lambda image: image  # to see that all suits, before it is fitted
+  check_range(config, fitted)
   return with_inverse(fitted).into_range
 
 
@@ -303,6 +332,7 @@ _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'parameterization': build_parameterization,
   'kernel': lambda c, s: build_kernel(c['kernel'], s),
   'network': lambda c, s: build_network(c['network'], s),
+  'teacher': lambda c, s: build_network(c['teacher'], s, 'teacher'),
   'optimizer': lambda c, s: build_optimizer(c['optimizer'], c['num_steps']),
   'inner_optimizer': lambda c, s: build_optimizer(
     c['inner_optimizer'], c['num_steps']
@@ -314,7 +344,7 @@ _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'encoding': _encoding,
   'into_range': _into_range,
   'features': lambda c, s: s.features,
-  'ipc': lambda c, s: c['ipc'],
+  'ipc': lambda c, s: counts.per_class(c),
   'image_shape': lambda c, s: s.image_shape,
   'num_classes': lambda c, s: s.num_classes,
 }

@@ -27,6 +27,7 @@ from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.inputs import (
   Given,
   Loaded,
+  check_suits,
   decided_of,
   identity_of,
   loaded_of,
@@ -118,6 +119,7 @@ def estimate(
     clock = Stopwatch()
     loaded, cache = loaded_of(given, None), Cache()
     given, _ = decided_of(given, loaded)
+    check_suits(given, loaded)
     prepared = prepared_of(given, loaded, cache)
     scorer = scorer_of(given, loaded, prepared, cache)
     _method(given.config, prepared, scorer)
@@ -135,6 +137,7 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   finished = _finished(given.workdir, identity_of(given.config, loaded))
   if finished:
     return finished
+  check_suits(given, loaded)
   prepared = prepared_of(given, loaded, cache)
   scorer = scorer_of(given, loaded, prepared, cache)
   method = _method(given.config, prepared, scorer)

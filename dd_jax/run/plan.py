@@ -120,7 +120,8 @@ class Bench:
     if recipe.takes_parameterization(config['method']['name']):
       made = parts.build_parameterization(config, scorer.setting)
       return DistilledData(*made.decode(*made.init(key, source)))
-    chosen = recipe.update(recipe.default('random'), {'ipc': config['ipc']})
+    size = {k: config[k] for k in ('ipc', 'counts')}
+    chosen = recipe.update(recipe.default('random'), size)
     method = scorer.build(chosen)
     return method.distilled(method.init(key, source))
 

@@ -39,6 +39,8 @@ COMMON: Config = {
   'preprocessing': 'standardise',
   'label_encoding': 'one-hot',
   'ipc': 10,
+  'total': 0,  # images in all, in place of ipc
+  'counts': (),  # NAME=NUMBER of each class, likewise
   'seed': 0,
   'num_steps': 1000,  # -1: one sweep of the training data
   'minutes': 0.0,  # of the whole run, from which num_steps is found; 0: it says
@@ -105,6 +107,7 @@ PARTS = (
   'parameterization',
   'kernel',
   'network',
+  'teacher',
   'optimizer',
   'inner_optimizer',
   'augment',
@@ -124,6 +127,7 @@ _FACTORIES: dict[str, Mapping[str, Callable[..., Any]]] = {
   'parameterization': PARAMETERIZATIONS,
   'kernel': KERNELS,
   'network': NETWORKS,
+  'teacher': NETWORKS,  # a second one, where a method takes it
 }
 _PLAIN = (int, float, bool, str)
 
@@ -137,7 +141,9 @@ def default(method: str = 'kip') -> Config:
   check_name('method', method, METHODS)
   config = copied(COMMON)
   config['method'] = {'name': method, **settings(METHODS[method].factory)}
-  for section in _FACTORIES:
+  if takes(method, 'teacher'):
+    config['teacher'] = dict(COMMON['network'])
+  for section in _sections(config):
     _rename(config, section, config[section]['name'])
   return update(config, METHODS[method].recipe)
 
@@ -160,7 +166,7 @@ def update(config: Config, changes: Mapping[str, Any]) -> Config:
       f'config.method.name={changes["method"]["name"]!r}: these are the '
       f'settings of {method}; choose another with --method'
     )
-  for section in _FACTORIES:
+  for section in _sections(config):
     name = _name_in(changes, section)
     if name is not None:
       _rename(config, section, name)
@@ -223,7 +229,7 @@ def converted(factory: Callable[..., Any], section: Config) -> Config:
 
 def factories(config: Config) -> dict[str, Callable[..., Any]]:
   """What makes each part of a run, by the section of its settings."""
-  made = {k: known[config[k]['name']] for k, known in _FACTORIES.items()}
+  made = {k: _FACTORIES[k][config[k]['name']] for k in _sections(config)}
   return {'method': METHODS[config['method']['name']].factory, **made}
 
 
@@ -307,10 +313,15 @@ def _name_in(changes: Mapping[str, Any], *path: str) -> Any:
   return found
 
 
+def _sections(config: Config) -> list[str]:
+  """The parts that have settings of their own."""
+  return [section for section in _FACTORIES if section in config]
+
+
 def _rename(config: Config, section: str, name: str) -> None:
   """Gives a part another factory, with that one's own settings."""
   check_name(f'{section}.name', name, _FACTORIES[section])
-  kept = {k: config[section][k] for k in COMMON[section]}
+  kept = {k: config[section][k] for k in COMMON.get(section, ())}
   fresh = settings(_FACTORIES[section][name])
   config[section] = {**fresh, **kept, 'name': name}
 
@@ -343,6 +354,15 @@ def _checked(field: str, value: Any, old: Any) -> Any:
 
 
 def _unknown_field(full: str, field: str, config: Config) -> str:
+  section, _, rest = full.partition('.')
+  known = {k: m.factory for k, m in METHODS.items()}
+  made = {'method': known, **_FACTORIES}.get(section, {}) if rest else {}
+  owners = [name for name in made if field in settings(made[name])]
+  if owners:
+    return (
+      f'config.{full}: {config["name"]} has no such field; of {section} have '
+      f'it: {", ".join(owners)}'
+    )
   near = difflib.get_close_matches(field, config, 1, 0.4)
   hint = f' (did you mean {near[0]}?)' if near else ''
   names = ', '.join(sorted(config))

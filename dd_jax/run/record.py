@@ -11,7 +11,7 @@ from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset
 from dd_jax.evaluation import diagnoses, tally
 from dd_jax.evaluation.score import Score
-from dd_jax.run import loading
+from dd_jax.run import counts, loading
 from dd_jax.run.machine import machine, peak_memory_bytes, versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
@@ -117,7 +117,8 @@ def audit(
   return {
     'method': config['method']['name'],
     'dataset': dataset.name,
-    'images_per_class': config['ipc'],
+    'images_per_class': counts.ipc(config),
+    **counts.by_class(config),
     'artifact': {
       'file': os.path.basename(path),
       'sha256': artifact.digest(held),
@@ -153,6 +154,7 @@ def record(
     'method': meta['method'],
     'dataset': meta['dataset']['name'],
     'images_per_class': meta['ipc'],
+    **{k: meta[k] for k in ('images_by_class',) if k in meta},
     **meta['budget'],
     'pixels': made.pixels._asdict(),
     'selection': result.selection,

@@ -26,7 +26,8 @@ _CACHE_VERSION = 1
 _SCORE_VERSION = 3  # of what is kept of a score of real images
 _FEATURE_SEED = 0
 _WHOLE = 'whole'
-_OF_SELECTIONS = ('ipc', 'learners', 'features')  # nothing to the whole set
+# Nothing to the whole set.
+_OF_SELECTIONS = ('ipc', 'counts', 'learners', 'features')
 
 
 class Whole(NamedTuple):
@@ -228,7 +229,8 @@ class Scorer:
   @functools.cache  # noqa: B019 (a scorer lives for one run)
   def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
     """A protocol on this run's data; see `judge.protocol_of`."""
-    asked = judge.Asked(name, encoding, steps, self.mesh)
+    held_out = self.prepared.validation
+    asked = judge.Asked(name, encoding, steps, self.mesh, held_out)
     return judge.protocol_of(asked, self.config, self.setting)
 
   def _baseline(self, name: str, key: Key) -> Score:
@@ -289,7 +291,8 @@ class Scorer:
     return found._replace(counts=None)
 
   def _selection(self, name: str, key: Key) -> DistilledData:
-    config = recipe.update(recipe.default(name), {'ipc': self.config['ipc']})
+    size = {k: self.config[k] for k in ('ipc', 'counts')}
+    config = recipe.update(recipe.default(name), size)
     method = self.build(config)
     return method.distilled(method.init(key, self.prepared.train))
 
@@ -346,6 +349,7 @@ class Scorer:
       **{k: section[k] for k in kept},
       # Not in those of earlier versions.
       **{k: section[k] for k in ('mirror',) if section[k]},
+      **{k: self.config[k] for k in ('counts',) if self.config[k]},
     }
 
 

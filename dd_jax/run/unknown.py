@@ -22,7 +22,7 @@ _TRAJECTORIES: Config = {
   **TRAJECTORY_MATCHING,
   'method': {**TRAJECTORY_MATCHING['method'], 'inner_steps': 10},
 }
-_MIRRORING = {'dsa', 'mtt', 'idc', 'frepo', 'rcig'}  # protocols
+_MIRRORING = {'dsa', 'mtt', 'datm', 'rat', 'idc', 'frepo', 'rcig'}  # protocols
 
 
 def defaults(config: Config) -> Config:

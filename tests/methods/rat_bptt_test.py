@@ -29,6 +29,24 @@ def test_where_the_window_lies():
   assert moving == [2, 2, 3, 3, 4, 4, 5, 5, 5]
 
 
+def test_real_images_are_augmented_where_that_is_asked_for():
+  """As if they had been so before; those of the inner loop are three."""
+  turned = lambda key, image: image if len(image) == 3 else -image
+  batch = source().take(jnp.arange(6))
+
+  def loss(augment, image):
+    settings = {'inner_augment': augment, 'augment_real': True, 'window': 2}
+    method = made(rat_bptt, **settings)
+    state = method.init(jax.random.key(0), source())
+    seen = batch._replace(image=image)
+    step = jax.jit(method.update)
+    return step(jax.random.key(1), jnp.int32(0), state, seen)[1]['loss']
+
+  same = lambda key, image: image
+  assert loss(turned, batch.image) == loss(same, -batch.image)
+  assert loss(turned, batch.image) != loss(same, batch.image)
+
+
 @pytest.mark.parametrize(
   'settings, words',
   [

@@ -13,7 +13,7 @@ from trajectories import (
   updated,
 )
 
-from dd_jax.methods.student import Student, train_student
+from dd_jax.methods.student import StepSize, Student, train_student
 from dd_jax.networks import NETWORKS
 from dd_jax.types import LabeledData
 from dd_jax.unroll import estimate_memory
@@ -51,6 +51,17 @@ def test_the_step_size_is_learned_as_published_at_the_start():
   assert float(after) - 0.1 == pytest.approx(-1e-6 * slope, rel=0.05)
   kept = still.distilled(updated(still)[0]).step_size
   assert float(kept) == pytest.approx(0.1, rel=1e-6)
+
+
+@pytest.mark.parametrize('momentum', [0.5, 0.9])
+def test_the_momentum_of_the_step_size(momentum):
+  """Of its logarithm: the second of two like steps goes on with the first."""
+  optimizer = StepSize(0.1, 1e-3, momentum).optimizer()
+  state, moves = optimizer.init(jnp.zeros(())), []
+  for _ in range(2):
+    moved, state = optimizer.update(jnp.ones(()), state)
+    moves.append(float(moved))
+  assert moves == pytest.approx([-0.1, -0.1 * (1 + momentum)], rel=1e-5)
 
 
 def test_the_step_size_stays_positive():

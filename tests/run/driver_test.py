@@ -122,7 +122,8 @@ class Recorder:
     self.scores[step] = score
 
   def message(self, text):
-    self.messages.append(text)
+    if not text.endswith(' ...'):  # a stage, told where the machine is slow
+      self.messages.append(text)
 
   def close(self):
     self.closed = True
@@ -317,6 +318,25 @@ def check_rows(path, num_steps):
   lines = (path / 'metrics.jsonl').read_text().splitlines()
   steps = [json.loads(line)['step'] for line in lines]
   assert steps == list(range(1, num_steps + 1))
+
+
+@pytest.mark.parametrize('looks', [False, True])
+def test_resuming_makes_no_first_state(tmp_path, looks):
+  """It may have cost a pool of networks; but where `init` looks at numbers."""
+  made = []
+
+  def init(key, source):
+    state = toy().init(key, source)
+    jax.debug.callback(lambda: made.append(1))
+    assert not looks or float(state.image.max()) < 9
+    return state
+
+  method = toy()._replace(init=init)
+  run(4, method=method, checkpointer=checkpointer(tmp_path))
+  last = run(4, method=method, checkpointer=checkpointer(tmp_path))
+  jax.effects_barrier()
+  assert len(made) == 1 + looks
+  check_same(last, reference(4))
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):

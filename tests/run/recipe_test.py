@@ -125,6 +125,11 @@ WRONG = {
   'method far off': (lambda: recipe.default('zzz'), "'zzz'", 'allowed are kip'),
   'field': ({'ipcs': 1}, 'config.ipcs: unknown field', 'ipc'),
   'inner field': ({'method': {'rigde': 1.0}}, 'config.method.rigde', 'ridge'),
+  'field of another part': (
+    {'parameterization': {'name': 'memory', 'range': 'data'}},
+    'config.parameterization.range: memory has no such field',
+    'of parameterization have it: pixels',
+  ),
   'optimizer field': (
     {'optimizer': {'lr': 1.0}},
     'config.optimizer.lr',

@@ -10,23 +10,25 @@ a line in `PROTOCOLS`.
 | `dc-mnist` | as `dc`, 1,000 epochs with DC's augmentation of MNIST | DC |
 | `dsa` | as `dc`, 1,000 epochs with DSA | DSA |
 | `mtt` | as `dsa`, at the learned step size | MTT |
+| `datm` | as `mtt`, batches of 128, learned soft labels | DATM |
+| `rat` | ConvNet, Adam, best of 300 to 3,000 steps on held-out images | RaT |
 | `idc` | as `dsa`, batches of 64, all colours, CutMix | IDC |
 | `dd` | LeNet, the learned steps from the learned start, in order | DD |
 | `ld` | LeNet, Adam at 1e-3 for the learned number of steps | LD |
 | `frepo` | ConvNet, Adam with warm-up and cosine, squared error | FRePo |
 | `krr-ntk` | kernel ridge regression, exact NTK | KIP |
 | `krr-nngp` | kernel ridge regression, exact NNGP | KIP |
-| `kip-nn` | KIP's ConvNet-W1024, SGD at a quarter of its largest step | KIP |
+| `kip-nn` | KIP's ConvNet-W1024, SGD, a quarter of its largest step | KIP |
 | `krr-feature` | ridge regression on features of `frepo`'s networks | FRePo |
 | `krr-random` | kernel ridge regression, 16 random networks' kernel | RFAD |
 | `rfad-nn` | ConvNet-D3-W1024 minus its start, SGD, scaled labels | RFAD |
 | `rcig` | as `frepo`, Adam at 1e-4, mirror images, no augmentation | RCIG |
 
-`evaluation.mirror=never` leaves out the mirror images of `dsa`, `mtt`, `idc`,
-`frepo` and `rcig`, as their authors do for digits; `rfad-nn-mnist`, `-fashion`,
-`-svhn` and `-cifar100` are `rfad-nn` at the rates for those sets. A protocol
-does one thing, whatever a data set is called: which of them a set wants is the
-recipe's to say.
+`evaluation.mirror=never` leaves out the mirror images of `dsa`, `mtt`, `datm`,
+`rat`, `idc`, `frepo` and `rcig`, as their authors do for digits;
+`rfad-nn-mnist`, `-fashion`, `-svhn` and `-cifar100` are `rfad-nn` at the rates
+for those sets. A protocol does one thing, whatever a data set is called: which
+of them a set wants is the recipe's to say.
 """
 
 import functools
@@ -34,6 +36,7 @@ from collections.abc import Callable
 
 from dd_jax.checks import check_name
 from dd_jax.evaluation.protocols import (
+  datm,
   dc,
   dd,
   dsa,
@@ -45,6 +48,7 @@ from dd_jax.evaluation.protocols import (
   krr_random,
   ld,
   mtt,
+  rat,
   rcig,
   rfad_nn,
 )
@@ -55,6 +59,8 @@ PROTOCOLS: dict[str, Callable[[Setting], Protocol]] = {
   'dc-mnist': dc.dc_mnist,
   'dsa': dsa.dsa,
   'mtt': mtt.mtt,
+  'datm': datm.datm,
+  'rat': rat.rat,
   'idc': idc.idc,
   'dd': dd.dd,
   'ld': ld.ld,

@@ -1,5 +1,6 @@
 """What a protocol is, what it may depend on, and the labels that it wants."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,6 +34,8 @@ class Setting(NamedTuple):
     networks: random networks in one kernel, for `krr-random`.
     mirrors: False leaves out the mirror images that a protocol has, for sets
       whose images are something else mirrored.
+    held_out: real training images that no method learns from, for protocols
+      that choose by them; None where there are none.
     mesh: whose `data` axis learners are split over, or None.
     platform: what learners run on; by default what JAX's default devices are.
   """
@@ -46,6 +49,7 @@ class Setting(NamedTuple):
   steps: int | None = None
   networks: int = 16
   mirrors: bool = True
+  held_out: Source | None = None
   mesh: jax.sharding.Mesh | None = None
   platform: Platform | None = None
 
@@ -113,7 +117,7 @@ def on_simplex(setting: Setting, test: Test) -> Test:
       label = jax.nn.one_hot(label.argmax(-1), label.shape[-1])
     return data._replace(label=label, factors=None)
 
-  return _of(wanted, test)
+  return of(wanted, test)
 
 
 def centred(setting: Setting, test: Test) -> Test:
@@ -130,12 +134,12 @@ def centred(setting: Setting, test: Test) -> Test:
       label = LabelEncoding('centred').encode(label)
     return LabeledData(data.image, label)
 
-  return _of(wanted, test)
+  return of(wanted, test)
 
 
-def _of(wanted: Callable[[DistilledData], Any], test: Test) -> Test:
+def of(wanted: Callable[[Any], Any], test: Test) -> Test:
   """`test` on what `wanted` makes of a set."""
   if isinstance(test, Tester):
-    predict = test.predict
-    return Tester(lambda keys, data, real: predict(keys, wanted(data), real))
+    fit = test.fit
+    return dataclasses.replace(test, fit=lambda k, data: fit(k, wanted(data)))
   return lambda keys, data, real: test(keys, wanted(data), real)

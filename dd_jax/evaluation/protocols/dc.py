@@ -1,6 +1,7 @@
 """The protocol of DC, and what its descendants change of it."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import optax
@@ -18,7 +19,25 @@ from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS
 from dd_jax.types import Augment, DistilledData
 
-STEP_SIZE, BATCH = 0.01, 256
+STEP_SIZE = 0.01
+
+
+class Course(NamedTuple):
+  """What descendants change of how DC trains a learner.
+
+  Attributes:
+    step_size: of the first half, by the set that is learned from.
+    batch: images of a step, at most.
+  """
+
+  step_size: Callable[[DistilledData], float | jax.Array] = lambda data: (
+    STEP_SIZE
+  )
+  batch: int = 256
+
+
+COURSE = Course()
+"""DC's own."""
 
 
 def dc(setting: Setting) -> Protocol:
@@ -44,50 +63,45 @@ def trained(
   name: str,
   setting: Setting,
   transform: Augment | None,
-  step_size: Callable[[DistilledData], float | jax.Array] = (
-    lambda data: STEP_SIZE
-  ),
+  course: Course = COURSE,
 ) -> Protocol:
   """The protocol of that name: learners trained by `recipe`."""
-  own = recipe(setting, transform, step_size)
+  own = recipe(setting, transform, course)
   test = on_simplex(setting, learner_test(own))
-  return Protocol(name, test, steps=recipe_steps(own), batch=BATCH)
+  return Protocol(name, test, steps=recipe_steps(own), batch=course.batch)
 
 
 def recipe(
-  setting: Setting,
-  transform: Augment | None,
-  step_size: Callable[[DistilledData], float | jax.Array],
+  setting: Setting, transform: Augment | None, course: Course
 ) -> Recipe:
-  """How DC trains a learner, at a step size that may be the set's own.
+  """How DC trains a learner.
 
   Args:
     setting: of the run.
     transform: of each batch, or None: the longer training goes with it.
-    step_size: of the first half.
+    course: what a descendant changes.
   """
   epochs = 300 if transform is None else 1000  # from 0 to this one
 
+  def per_epoch(data: DistilledData) -> int:
+    size = len(data.image)
+    return -(-size // min(course.batch, size))
+
+  def steps(data: DistilledData) -> int:
+    return setting.steps or (epochs + 1) * per_epoch(data)
+
   def optimizer(data: DistilledData) -> optax.GradientTransformation:
-    half = restart(len(data.image), epochs, setting.steps)
-    return restarted_sgd(step_size(data), half, momentum=0.9, weight_decay=5e-4)
+    own = (epochs // 2 + 2) * per_epoch(data)  # after the epoch E // 2 + 1
+    half = setting.steps // 2 if setting.steps else own
+    rate = course.step_size(data)
+    return restarted_sgd(rate, half, momentum=0.9, weight_decay=5e-4)
 
   return Recipe(
     learner(setting, NETWORKS['convnet']),
     optimizer,
     soft_cross_entropy,
-    lambda data: setting.steps or (epochs + 1) * per_epoch(len(data.image)),
-    BATCH,
+    steps,
+    course.batch,
     transform,
     mesh=setting.mesh,
   )
-
-
-def restart(size: int, epochs: int, steps: int | None) -> int:
-  """The step from which the rate is a tenth."""
-  return steps // 2 if steps else (epochs // 2 + 2) * per_epoch(size)
-
-
-def per_epoch(size: int) -> int:
-  """Optimiser steps of one epoch on a set of that size."""
-  return -(-size // min(BATCH, size))

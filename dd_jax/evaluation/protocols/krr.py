@@ -1,13 +1,7 @@
 """Exact kernel ridge regression, as KIP has it."""
 
-import jax
-import jax.numpy as jnp
-
-from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols.base import Protocol, Setting, centred
-from dd_jax.evaluation.regression import kernel_predictions
-from dd_jax.evaluation.tester import Tester
-from dd_jax.types import Key, LabeledData
+from dd_jax.evaluation.regression import kernel_tester
 
 
 def ntk(setting: Setting) -> Protocol:
@@ -21,9 +15,6 @@ def nngp(setting: Setting) -> Protocol:
 
 
 def _krr(get: str, setting: Setting) -> Protocol:
-  exact = kernel_predictions(setting.kernel(get), setting.ridge)
-
-  def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
-    return jnp.broadcast_to(exact(data, real), (len(keys), len(real)))
-
-  return Protocol(f'krr-{get}', centred(setting, Tester(predict)), exact=True)
+  kernel = setting.kernel(get)
+  exact = kernel_tester(kernel, setting.ridge, setting.platform)
+  return Protocol(f'krr-{get}', centred(setting, exact), exact=True)

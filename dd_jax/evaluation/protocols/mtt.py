@@ -14,10 +14,11 @@ def mtt(setting: Setting) -> Protocol:
   """
   name = unmirrored('mtt', True, setting)
   transform = dsa.augmentation(setting.mirrors)
-  return dc.trained(name, setting, transform, _step_size)
+  return dc.trained(name, setting, transform, dc.Course(step_size))
 
 
-def _step_size(data: DistilledData) -> float | jax.Array:
+def step_size(data: DistilledData) -> float | jax.Array:
+  """The one that was learned with the set, or DC's."""
   rate = data.step_size
   if rate is None or rate.ndim:  # none learned, or one for each step
     return dc.STEP_SIZE

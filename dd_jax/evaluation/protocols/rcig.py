@@ -1,9 +1,7 @@
 """RCIG's evaluation."""
 
-import jax
 import optax
 
-from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import learner_test
 from dd_jax.evaluation.optimizers import warmed_adam
 from dd_jax.evaluation.protocols import frepo
@@ -11,11 +9,11 @@ from dd_jax.evaluation.protocols.base import (
   Protocol,
   Setting,
   centred,
+  of,
   unmirrored,
 )
-from dd_jax.evaluation.tester import Tester
 from dd_jax.methods.frepo import with_flips
-from dd_jax.types import DistilledData, Key, LabeledData
+from dd_jax.types import DistilledData
 
 
 def rcig(setting: Setting) -> Protocol:
@@ -44,9 +42,6 @@ def rcig(setting: Setting) -> Protocol:
     )
   )
 
-  def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
-    doubled = with_flips(data) if mirrored else data
-    return trained.predict(keys, doubled, real)
-
+  test = of(with_flips, trained) if mirrored else trained
   name = unmirrored('rcig', colour, setting)
-  return Protocol(name, centred(setting, Tester(predict)), steps=steps)
+  return Protocol(name, centred(setting, test), steps=steps)

@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dd_jax.data.source import Source
 from dd_jax.evaluation import wide
-from dd_jax.evaluation.learners import Recipe, learner_test
+from dd_jax.evaluation.learners import Recipe, logits_of, test_each, trained
 from dd_jax.evaluation.optimizers import decay_to_start
 from dd_jax.evaluation.protocols.base import (
   Protocol,
@@ -17,9 +16,8 @@ from dd_jax.evaluation.protocols.base import (
   centred,
   learner,
 )
-from dd_jax.evaluation.tester import Tester
 from dd_jax.networks import NETWORKS
-from dd_jax.types import Key, LabeledData
+from dd_jax.types import Key, LabeledData, PyTree
 
 _STEPS = 1000
 
@@ -69,15 +67,13 @@ def rfad_nn(name: str, setting: Setting) -> Protocol:
     name: of the protocol: one of `RATES`.
     setting: of the run.
   """
-  tester = functools.cache(
-    lambda size: learner_test(recipe(name, setting, size))
-  )
 
-  def predict(keys: Key, data: LabeledData, real: Source) -> jax.Array:
-    return tester(len(data.image)).predict(keys, data, real)
+  def fit(key: Key, data: LabeledData) -> PyTree:
+    return trained(recipe(name, setting, len(data.image)), key, data)
 
-  tester(setting.num_classes)  # refuses now what does not suit
-  test = centred(setting, Tester(predict))
+  network = recipe(name, setting, setting.num_classes).network
+  tester = test_each(fit, logits_of(network), network, setting.mesh)
+  test = centred(setting, tester)
   return Protocol(name, test, steps=lambda data: setting.steps or _STEPS)
 
 

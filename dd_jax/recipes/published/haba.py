@@ -36,7 +36,10 @@ def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
     'dataset': dataset,
     'ipc': ipc,
     'num_steps': 15_000,
-    'method': method._replace(support_batch=256)._asdict(),
+    'method': {
+      **method._replace(support_batch=256)._asdict(),
+      'step_size_momentum': 0.9,
+    },
     'parameterization': {'name': 'hallucinator', 'bases': ipc, 'club': 0.1},
     'optimizer': {'learning_rate': 100.0, 'momentum': 0.95},
   }

@@ -28,11 +28,12 @@ DATASETS = ('mnist', 'fashion_mnist', 'cifar10', 'cifar100')
 def get_config(dataset: str = 'cifar10', ipc: int = 10) -> ConfigDict:
   check_name('dataset', dataset, DATASETS)
   longer = dataset == 'cifar10' and ipc == 1
+  flip = dataset == 'cifar10' or (dataset == 'cifar100' and ipc < 50)
   changes = {
     'dataset': dataset,
     'ipc': ipc,
     'num_steps': 15_000 if longer else 10_000,
-    'method': {'flip': dataset in ('cifar10', 'cifar100')},
+    'method': {'flip': flip},
     'evaluation': {'protocol': 'rcig', 'others': ('frepo',)},
   }
   return ConfigDict(recipe.update(recipe.default('rcig'), changes))

@@ -22,6 +22,7 @@ from dd_jax.data.shown import sentence
 from dd_jax.files import write_json
 from dd_jax.run import (
   command_line,
+  counts,
   limits,
   loading,
   network_file,
@@ -68,6 +69,21 @@ _IPC = flags.DEFINE_integer(
   None,
   'Images per class: of a factorised set, how many plain images its storage '
   'equals. Default: 10.',
+  flag_values=FLAGS,
+)
+_TOTAL = flags.DEFINE_integer(
+  'total',
+  None,
+  'Images in all, spread over the classes as evenly as may be, in place of '
+  '--ipc.',
+  1,
+  flag_values=FLAGS,
+)
+_COUNTS = flags.DEFINE_string(
+  'counts',
+  None,
+  'How many images of each class, in place of --ipc: a .json file, {"cat": 3, '
+  '"dog": 5}, or a .csv file of rows cat,3.',
   flag_values=FLAGS,
 )
 _SEED = flags.DEFINE_string(
@@ -155,6 +171,9 @@ _ELSEWHERE = (
   'quiet',
   'minutes',  # what was found stands for it
 )
+
+
+_SIZES = ('ipc', 'total', 'counts')
 
 
 class _Asked(NamedTuple):
@@ -272,9 +291,14 @@ def _given() -> dict[str, Any]:
     'dataset': _DATASET.value,
     'method': _METHOD.value,
     'ipc': _IPC.value,
+    'total': _TOTAL.value,
+    'counts': counts.read(_COUNTS.value) if _COUNTS.value else None,
     'num_steps': _STEPS.value,
     'minutes': _MINUTES.value,
   }
+  sizes = [f'--{name}' for name in _SIZES if named[name] is not None]
+  if len(sizes) > 1:
+    raise UserError(f'{" and ".join(sizes)}: allowed is one of them')
   given = {**data_flags.stated(named), **_of_data()}
   if _NETWORK.value:
     given['network'] = {'name': network_file.name('--network', _NETWORK.value)}
@@ -341,7 +365,7 @@ def summary(outcome: Outcome) -> str:
   result = outcome.result
   lines = [
     f'{result["method"]} on {result["dataset"]}, '
-    f'{result["images_per_class"]} images per class, {result["steps"]} steps',
+    f'{counts.told(result["config"])}, {result["steps"]} steps',
     f'returned: {result["selection"]}',
     command_line.table(result),
   ]
@@ -355,7 +379,9 @@ def _default_workdir(chosen: Sequence[int], fields: dict[str, str]) -> str:
   """That of one run by its seed; of several, the one that holds theirs."""
   config = settings.configuration(_CONFIG.value, _given(), fields)
   name = config['dataset'].rstrip('/').rsplit('/', 1)[-1].removesuffix('.npz')
-  folder = f'runs/{name}_{config["method"]["name"]}_{config["ipc"]}'
+  size = 'counts' if config['counts'] else config['total'] or config['ipc']
+  size = f'total{size}' if config['total'] else size
+  folder = f'runs/{name}_{config["method"]["name"]}_{size}'
   if len(chosen) > 1:
     return folder
   return f'{folder}_{chosen[0] if chosen else config["seed"]}'

@@ -12,16 +12,19 @@ from dd_jax.evaluation.score import evaluate
 
 
 @pytest.mark.parametrize(
-  'size, epochs, steps, restart',
+  'size, epochs, batch, steps, restart',
   [
     # DC trains epochs 0 to E; the rate falls after epoch E // 2 + 1.
-    (100, 300, 301, 152),
-    (256, 300, 301, 152),
-    (257, 300, 602, 304),
-    (500, 1000, 2002, 1004),
+    (100, 300, 256, 301, 152),
+    (256, 300, 256, 301, 152),
+    (257, 300, 256, 602, 304),
+    (500, 1000, 256, 2002, 1004),
+    (500, 1000, 128, 4004, 2008),
   ],
 )
-def test_recipe(monkeypatch, setting, images, size, epochs, steps, restart):
+def test_recipe(
+  monkeypatch, setting, images, size, epochs, batch, steps, restart
+):
   asked = {}
 
   def spy(rate, at, **rest):
@@ -30,10 +33,10 @@ def test_recipe(monkeypatch, setting, images, size, epochs, steps, restart):
 
   monkeypatch.setattr(dc, 'restarted_sgd', spy)
   transform = None if epochs == 300 else lambda key, image: image
-  found = dc.recipe(setting(), transform, lambda data: dc.STEP_SIZE)
+  found = dc.recipe(setting(), transform, dc.Course(batch=batch))
   found.optimizer(images(size))
   assert found.num_steps(images(size)) == steps
-  assert found.batch_size == 256 and found.augment is transform
+  assert found.batch_size == batch and found.augment is transform
   assert asked == {
     'rate': 0.01,
     'at': restart,
@@ -49,6 +52,7 @@ def test_recipe(monkeypatch, setting, images, size, epochs, steps, restart):
     ('dc-mnist', 1001, False),
     ('dsa', 1001, True),
     ('mtt', 1001, True),
+    ('datm', 1001, True),
   ],
 )
 def test_augmentations(monkeypatch, setting, images, key, name, steps, mirrors):

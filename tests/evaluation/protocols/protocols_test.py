@@ -80,6 +80,8 @@ def test_images_too_small_for_its_network_are_refused_at_once(name, setting):
   [
     ('dsa', 3, True),
     ('mtt', 1, True),
+    ('datm', 3, True),
+    ('rat', 1, True),
     ('idc', 3, True),
     ('frepo', 3, True),
     ('frepo', 1, False),
@@ -91,7 +93,7 @@ def test_mirror_images_may_be_left_out(name, channels, mirrors, monkeypatch):
   for strategy in ('dsa', 'idc', 'frepo'):
     note = lambda text, **_: drawn.append(text)
     monkeypatch.setattr(augment, strategy, note)
-  plain = Setting((8, 8, channels), 3)
+  plain = Setting((8, 8, channels), 3, steps=1)
   names = [
     protocol(name, plain._replace(mirrors=asked)).name
     for asked in (True, False)
