@@ -26,6 +26,7 @@ CHECKED: Caps = {
   'window': 2,
   'gap': 2,
   'frequencies': 256,
+  'readings': 2,
   'reading_size': 32,
   'outer_cap': 2,
   'inner_cap': 2,
