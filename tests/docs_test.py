@@ -303,10 +303,12 @@ def test_the_examples_keep_the_laws(examples, law):
   getattr(fresh_import('laws'), law)()
 
 
-def test_the_page_shows_every_example():
-  shown = re.findall(r'examples/(\w+)\.py', (DOCS / 'extending.md').read_text())
+def test_the_pages_show_every_example():
+  pages = (DOCS / f'{name}.md' for name in ('extending', 'artefact'))
+  text = ''.join(page.read_text('utf-8') for page in pages)
+  shown = re.findall(r'examples/(\w+)\.py', text)
   files = {path.stem for path in DOCS.glob('examples/*.py')}
-  others = {'classifier', 'digits_moments', 'laws'}
+  others = {'classifier', 'digits_moments', 'laws', 'pytorch_reader'}
   assert set(shown) == files == {*EXAMPLES, *others}
 
 
