@@ -37,6 +37,7 @@ FLOORS = (
   'artifact',
   'concatenation',
   'released',
+  'exports',
   'evaluation',
   # Clocks, files, signals, flags: no pure module imports these.
   'run.rows',
@@ -71,6 +72,7 @@ FLOORS = (
   'run.experts',
   'run.invariances',
   'run.judge',
+  'run.metrics',
   'run.scoring',
   'run.record',
   'run.costs',
@@ -89,8 +91,11 @@ FLOORS = (
   'run.resume',
   'run.seeds',
   'register',
+  'run.compiled',
   'run.network_file',
   'run.help_text',
+  'run.text_table',
+  'run.metric_table',
   'run.command_line',
   'run.network_table',
   'run',
@@ -113,7 +118,8 @@ ONLY_IN = {
   'jaxlib': (),
   # The second asks whether a state goes through plain Orbax.
   'orbax': ('run/checkpoint.py', 'testing/programs.py'),
-  'pickle': ('data/torch_file.py',),
+  # The second only writes, by the names of its codes.
+  'pickle': ('data/torch_file.py', 'data/torch_writer.py'),
   'tensorflow': (),
   'torch': (),
   'jax.extend': ('networks/convolution.py', 'kernels/neural_tangents.py'),
