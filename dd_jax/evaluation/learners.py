@@ -12,6 +12,7 @@ from dd_jax.evaluation.tester import (
   source_accuracy,
   source_predictions,
 )
+from dd_jax.evaluation.ticks import Report, tick
 from dd_jax.networks import Network
 from dd_jax.training import (
   Batch,
@@ -61,6 +62,7 @@ class Recipe(NamedTuple):
     augment: of each batch, or None.
     mix: of each batch's images and labels, after that; or None.
     mesh: whose `data` axis learners are split over, or None.
+    report: told how far training is, or None.
   """
 
   network: Network
@@ -74,6 +76,7 @@ class Recipe(NamedTuple):
   augment: Augment | None = None
   mix: Mix | None = None
   mesh: jax.sharding.Mesh | None = None
+  report: Report | None = None
 
 
 def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
@@ -110,8 +113,15 @@ def course(
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
+  total = recipe_steps(recipe)(data)
+
   def advance(model: Model, first: Step, last: Step) -> Model:
-    return train(step, model, lambda i: batches(first + i), last - first)
+    def due(i: jax.Array) -> Batch:
+      if recipe.report is not None:
+        tick(recipe.report, first + i, total)
+      return batches(first + i)
+
+    return train(step, model, due, last - first)
 
   return model, advance
 

@@ -7,6 +7,7 @@ import jax
 
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.evaluation.ticks import Report
 from dd_jax.kernels import Ridge
 from dd_jax.run import parts, recipe
 from dd_jax.run.recipe import Config
@@ -21,6 +22,7 @@ class Asked(NamedTuple):
     steps: of a learner; 0 for the protocol's own.
     mesh: whose `data` axis learners are split over, or None.
     held_out: real training images to choose by, or None.
+    report: told how far learners are, or None.
   """
 
   name: str
@@ -28,6 +30,7 @@ class Asked(NamedTuple):
   steps: int
   mesh: jax.sharding.Mesh | None = None
   held_out: Source | None = None
+  report: Report | None = None
 
 
 def protocol_of(
@@ -62,6 +65,7 @@ def protocol_of(
       held_out=asked.held_out,
       mesh=asked.mesh,
       platform=setting.platform,
+      report=asked.report,
     ),
   )
   changes = [] if chosen.exact else _changes(learner, asked.steps)

@@ -16,7 +16,8 @@ from dd_jax.evaluation.features import trained_features
 from dd_jax.evaluation.metrics import Measure, Wanted
 from dd_jax.evaluation.protocols import Protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
-from dd_jax.platform import Platform
+from dd_jax.evaluation.ticks import Gauge
+from dd_jax.platform import Platform, here
 from dd_jax.run import (
   judge,
   metrics,
@@ -84,7 +85,12 @@ class Scorer:
       start=self.start,
       platform=self.platform,
       preprocessing=self.prepared.preprocessing,
+      report=self._pool if self.writers else None,
     )
+
+  def _pool(self, done: int, total: int) -> None:
+    for writer in self.writers:
+      writer.progress('training the pool', done, total)
 
   def build(self, config: Config) -> Distiller:
     """Makes a method on this run's data."""
@@ -212,10 +218,26 @@ class Scorer:
     total = self._total
     for done, name in enumerate(names, before):
       self._progress(done, total)
+      share = functools.partial(self._share, done, total)
+      self._gauge.begin(self._trained_apart(name), share)
       with stages.told(self.writers, f'scoring {self._what(name)}'):
         yield name
+      self._gauge.end()
     if names and before + len(names) == total:
       self._progress(total, total)
+
+  def _trained_apart(self, name: str) -> int:
+    """How many learners of a score are trained one after the other."""
+    apart = not (self.platform or here()).batches_networks
+    several = name == 'random' or (apart and name != _WHOLE)
+    return self.config['evaluation']['learners'] if several else 1
+
+  def _share(self, done: int, total: int, share: float) -> None:
+    self._progress(done + share, total)
+
+  @functools.cached_property
+  def _gauge(self) -> Gauge:
+    return Gauge()
 
   def _what(self, name: str) -> str:
     """What is scored, by the name of a protocol, a selection, or the whole."""
@@ -226,7 +248,7 @@ class Scorer:
       return f'{name} images under {headline}'
     return f'under {name}'
 
-  def _progress(self, done: int, total: int) -> None:
+  def _progress(self, done: float, total: int) -> None:
     for writer in self.writers:
       writer.progress('scoring', done, total)
 
@@ -251,7 +273,8 @@ class Scorer:
   def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
     """A protocol on this run's data; see `judge.protocol_of`."""
     held_out = self.prepared.validation
-    asked = judge.Asked(name, encoding, steps, self.mesh, held_out)
+    report = self._gauge if self.writers else None
+    asked = judge.Asked(name, encoding, steps, self.mesh, held_out, report)
     return judge.protocol_of(asked, self.config, self.setting)
 
   def _baseline(self, name: str, key: Key) -> Score:

@@ -9,6 +9,7 @@ import jax
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
 from dd_jax.evaluation.tester import Tester
+from dd_jax.evaluation.ticks import Report
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.networks import Network
 from dd_jax.platform import Platform
@@ -38,6 +39,7 @@ class Setting(NamedTuple):
       that choose by them; None where there are none.
     mesh: whose `data` axis learners are split over, or None.
     platform: what learners run on; by default what JAX's default devices are.
+    report: told how far learners in training are, or None.
   """
 
   image_shape: tuple[int, int, int]
@@ -52,6 +54,7 @@ class Setting(NamedTuple):
   held_out: Source | None = None
   mesh: jax.sharding.Mesh | None = None
   platform: Platform | None = None
+  report: Report | None = None
 
 
 class Protocol(NamedTuple):

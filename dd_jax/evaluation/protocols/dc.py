@@ -105,4 +105,5 @@ def recipe(
     course.batch,
     transform,
     mesh=setting.mesh,
+    report=setting.report,
   )

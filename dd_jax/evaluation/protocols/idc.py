@@ -58,4 +58,5 @@ def recipe(setting: Setting) -> Recipe:
     augment.idc(strategy, siamese=False),
     augment.cutmix,
     setting.mesh,
+    setting.report,
   )

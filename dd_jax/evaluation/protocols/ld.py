@@ -36,6 +36,7 @@ def ld(setting: Setting) -> Protocol:
     steps,
     50,
     mesh=setting.mesh,
+    report=setting.report,
   )
   test = on_simplex(setting, learner_test(recipe))
   return Protocol('ld', test, steps=steps, probabilities=True)

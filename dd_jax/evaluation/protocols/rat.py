@@ -57,4 +57,5 @@ def recipe(setting: Setting) -> Recipe:
     _BATCH,
     augment.dsa(strategy, siamese=False),
     mesh=setting.mesh,
+    report=setting.report,
   )
