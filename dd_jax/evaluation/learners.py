@@ -12,7 +12,7 @@ from dd_jax.evaluation.tester import (
   source_accuracy,
   source_predictions,
 )
-from dd_jax.evaluation.ticks import Report, tick
+from dd_jax.evaluation.ticks import Report, Step, told
 from dd_jax.networks import Network
 from dd_jax.training import (
   Batch,
@@ -45,8 +45,6 @@ _MIX = 1  # folded into the key of the batches
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
-Step: TypeAlias = int | jax.Array
-"""The number of a step."""
 
 
 class Recipe(NamedTuple):
@@ -113,17 +111,13 @@ def course(
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
 
-  total = recipe_steps(recipe)(data)
-
   def advance(model: Model, first: Step, last: Step) -> Model:
-    def due(i: jax.Array) -> Batch:
-      if recipe.report is not None:
-        tick(recipe.report, first + i, total)
-      return batches(first + i)
+    return train(step, model, lambda i: batches(first + i), last - first)
 
-    return train(step, model, due, last - first)
-
-  return model, advance
+  if recipe.report is None:
+    return model, advance
+  total = recipe_steps(recipe)(data)
+  return model, told(advance, recipe.report, total)
 
 
 def learner_test(recipe: Recipe) -> Tester:

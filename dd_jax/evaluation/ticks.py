@@ -1,32 +1,47 @@
 """How far a learner is in its training, told from within a compiled loop."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
+from dd_jax.types import PyTree
+
+Step: TypeAlias = int | jax.Array
+"""The number of a step."""
 Report = Callable[[Any, Any], None]
 """`(steps since it was last told, steps in all)`, called on the host."""
 
-_TICKS = 50  # of a learner, at least where it has so many steps
+Advance = Callable[[PyTree, Step, Step], PyTree]
+"""`(model, first, last) -> model`: takes the steps from `first` to `last`."""
+
+_TICKS = 50  # of a learner, where it has so many steps
 
 
-def tick(report: Report, step: int | jax.Array, total: int | jax.Array) -> None:
-  """Reports every fiftieth of the steps; nothing waits for it.
+def told(advance: Advance, report: Report, total: Step) -> Advance:
+  """`advance`, which reports after every fiftieth of the steps.
+
+  Nothing waits for it, and no step costs more: only parts of many do.
 
   Args:
+    advance: whose steps are not batched, only the models.
     report: takes scalars; may be called from another thread.
-    step: the number of the step that is due, from 0; not of one learner among
-      several that are batched.
-    total: of one learner.
+    total: steps of one learner.
   """
   every = jnp.maximum(1, jnp.asarray(total) // _TICKS)
-  jax.lax.cond(
-    (step + 1) % every == 0,
-    lambda: jax.debug.callback(report, every, total),
-    lambda: None,
-  )
+
+  def run(model: PyTree, first: Step, last: Step) -> PyTree:
+    def part(i: jax.Array, model: PyTree) -> PyTree:
+      start = first + i * every
+      end = jnp.minimum(start + every, last)
+      model = advance(model, start, end)
+      jax.debug.callback(report, end - start, total)
+      return model
+
+    return jax.lax.fori_loop(0, -(-(last - first) // every), part, model)
+
+  return run
 
 
 class Gauge:

@@ -233,7 +233,8 @@ class Scorer:
     return self.config['evaluation']['learners'] if several else 1
 
   def _share(self, done: int, total: int, share: float) -> None:
-    self._progress(done + share, total)
+    if share < 1:  # what is done is told by the next
+      self._progress(done + share, total)
 
   @functools.cached_property
   def _gauge(self) -> Gauge:

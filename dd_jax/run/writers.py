@@ -304,7 +304,7 @@ def _rewrites(stream: IO[str]) -> bool:
 
 def _count(done: float) -> str:
   """A whole number, or one with tenths."""
-  return str(done) if isinstance(done, int) else f'{done:.1f}'
+  return str(done) if isinstance(done, int) else f'{round(done, 1):g}'
 
 
 def _rate(steps_per_second: float) -> str:
