@@ -14,6 +14,8 @@ from dd_jax.types import UserError
 _USUAL = {
   'mirror': '',
   'whole': 'auto',
+  'labels': 'own',
+  'teacher': recipe.COMMON['evaluation']['teacher'],
   'metrics': [],
   'metric_examples': 1000,
   'attack': 8.0,
