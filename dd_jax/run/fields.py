@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dd_jax.data import fitting, labels
+from dd_jax.evaluation.metrics import METRICS
 from dd_jax.parameterization import STARTS
 from dd_jax.run.registries import REGISTRIES
 
@@ -93,6 +94,12 @@ FIELDS = {
   'evaluation.whole': 'scores a learner of all training images too: `auto`, '
   'where that costs no more than the score of the set; `yes`; `no`. See '
   '[](protocols.md#the-whole-training-set)',
+  'evaluation.metrics': '{METRICS}, or `corruptions`, all of those: of the '
+  'same learners. See [](protocols.md#more-than-accuracy)',
+  'evaluation.metric_examples': 'test images that are attacked or corrupted, '
+  'taken from the classes in turn; 0: all',
+  'evaluation.attack': 'largest change of a pixel in `fgsm` and `pgd`, in '
+  '255ths of the range from black to white',
   'evaluation.validation_learners': 'learners of one validation',
   'evaluation.validation_steps': 'steps of a learner in validation; 0: as in '
   'the test',
@@ -110,6 +117,7 @@ def described(field: str) -> str:
   names: dict[str, Iterable[str]] = {
     **{f'{kind.upper()}S': held for kind, held in REGISTRIES.items()},
     'STARTS': STARTS,
+    'METRICS': METRICS,
     'PREPROCESSINGS': fitting.NAMES,
     'ENCODINGS': labels.NAMES,
   }

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from dd_jax.checks import check_name
+from dd_jax.evaluation.metrics import METRICS, SUITE
 from dd_jax.run import recipe, whole
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
@@ -57,6 +58,8 @@ def check(config: Config) -> None:
   if section['mirror']:  # '' is as the protocols have it
     check_name('evaluation.mirror', section['mirror'], _MIRROR)
   check_name('evaluation.whole', section['whole'], whole.CHOICES)
+  for name in section['metrics']:
+    check_name('evaluation.metrics', name, (*METRICS, SUITE))
   for name in section['baselines']:
     check_name('evaluation.baselines', name, recipe.SELECTIONS)
   for name in (section['protocol'], *section['others']):

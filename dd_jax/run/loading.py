@@ -11,7 +11,13 @@ from dd_jax.run import counts, recipe
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
 
-_USUAL = {'mirror': '', 'whole': 'auto'}  # of `evaluation`
+_USUAL = {
+  'mirror': '',
+  'whole': 'auto',
+  'metrics': [],
+  'metric_examples': 1000,
+  'attack': 8.0,
+}  # of `evaluation`
 _FROM_REAL = ('real', 'kmeans', 'closed_form')  # starts
 
 

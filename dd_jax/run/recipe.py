@@ -96,6 +96,9 @@ COMMON: Config = {
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
     'whole': 'auto',
+    'metrics': (),
+    'metric_examples': 1000,
+    'attack': 8.0,  # 255ths
     'validation_learners': 1,
     'validation_steps': 0,
     'validation_examples': 0,

@@ -13,10 +13,19 @@ from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
+from dd_jax.evaluation.metrics import Measure, Wanted
 from dd_jax.evaluation.protocols import Protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.platform import Platform
-from dd_jax.run import judge, parts, recipe, registries, stages, whole
+from dd_jax.run import (
+  judge,
+  metrics,
+  parts,
+  recipe,
+  registries,
+  stages,
+  whole,
+)
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
 from dd_jax.run.writers import Writer
@@ -26,6 +35,7 @@ _CACHE_VERSION = 1
 _SCORE_VERSION = 3  # of what is kept of a score of real images
 _FEATURE_SEED = 0
 _WHOLE = 'whole'
+_OF_METRICS = ('metrics', 'metric_examples', 'attack')
 # Nothing to the whole set.
 _OF_SELECTIONS = ('ipc', 'counts', 'learners', 'features')
 
@@ -117,7 +127,10 @@ class Scorer:
     """
     section = self.config['evaluation']
     for name in (section['protocol'], *section['others']):
-      self.protocol(name, self.config['label_encoding'], section['steps'])
+      made = self.protocol(
+        name, self.config['label_encoding'], section['steps']
+      )
+      metrics.check(self.config, made)
     if section['features'] == 'network':
       parts.build_network(_feature_network(), self.setting)
 
@@ -222,9 +235,17 @@ class Scorer:
     chosen = self.protocol(
       name, self.config['label_encoding'], section['steps']
     )
-    return evaluate(
-      chosen, key, data, self.prepared.test, num_learners=section['learners']
-    )
+    return self._evaluated(chosen, key, data, section['learners'])
+
+  def _evaluated(
+    self, chosen: Protocol, key: Key, data: DistilledData, count: int
+  ) -> Score:
+    test, wanted = self.prepared.test, self._wanted
+    return evaluate(chosen, key, data, test, num_learners=count, wanted=wanted)
+
+  @functools.cached_property
+  def _wanted(self) -> Wanted | None:
+    return metrics.wanted(self.config, self.prepared)
 
   @functools.cache  # noqa: B019 (a scorer lives for one run)
   def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
@@ -286,8 +307,7 @@ class Scorer:
     steps = section['steps'] if steps is None else steps
     chosen = self.protocol(section['protocol'], 'one-hot', steps)
     count = learners or section['learners']
-    test = self.prepared.test
-    found = evaluate(chosen, key, data, test, num_learners=count)
+    found = self._evaluated(chosen, key, data, count)
     return found._replace(counts=None)
 
   def _selection(self, name: str, key: Key) -> DistilledData:
@@ -349,6 +369,7 @@ class Scorer:
       **{k: section[k] for k in kept},
       # Not in those of earlier versions.
       **{k: section[k] for k in ('mirror',) if section[k]},
+      **{k: section[k] for k in _OF_METRICS if section['metrics']},
       **{k: self.config[k] for k in ('counts',) if self.config[k]},
     }
 
@@ -357,7 +378,10 @@ def _read_score(content: bytes | None) -> Score | None:
   """A score as it was cached, or None where the file is absent or damaged."""
   try:
     fields = json.loads(content or b'')
-    return Score(**{**fields, 'values': tuple(fields['values'])})
+    held = fields.get('metrics')
+    told = held and {k: Measure(*v) for k, v in held.items()}
+    values = tuple(fields['values'])
+    return Score(**{**fields, 'values': values, 'metrics': told})
   except (ValueError, TypeError, KeyError):
     return None
 

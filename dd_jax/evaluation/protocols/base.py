@@ -66,6 +66,8 @@ class Protocol(NamedTuple):
       None where they are not the protocol's to say.
     batch: images of a step, at most, where any set may be learned from; None
       where the protocol is exact, or a set learns how.
+    probabilities: learners are trained by cross-entropy: the softmax of what
+      they answer are probabilities.
   """
 
   name: str
@@ -73,6 +75,7 @@ class Protocol(NamedTuple):
   exact: bool = False
   steps: Callable[[DistilledData], int | jax.Array] | None = None
   batch: int | None = None
+  probabilities: bool = False
 
 
 def unmirrored(name: str, mirrors: bool, setting: Setting) -> str:

@@ -68,7 +68,8 @@ def trained(
   """The protocol of that name: learners trained by `recipe`."""
   own = recipe(setting, transform, course)
   test = on_simplex(setting, learner_test(own))
-  return Protocol(name, test, steps=recipe_steps(own), batch=course.batch)
+  steps = recipe_steps(own)
+  return Protocol(name, test, False, steps, course.batch, probabilities=True)
 
 
 def recipe(

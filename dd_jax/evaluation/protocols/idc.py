@@ -29,7 +29,9 @@ def idc(setting: Setting) -> Protocol:
   name = unmirrored('idc', True, setting)
   own = recipe(setting)
   test = on_simplex(setting, learner_test(own))
-  return Protocol(name, test, steps=recipe_steps(own), batch=_BATCH)
+  return Protocol(
+    name, test, steps=recipe_steps(own), batch=_BATCH, probabilities=True
+  )
 
 
 def recipe(setting: Setting) -> Recipe:

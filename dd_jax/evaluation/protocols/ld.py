@@ -38,4 +38,4 @@ def ld(setting: Setting) -> Protocol:
     mesh=setting.mesh,
   )
   test = on_simplex(setting, learner_test(recipe))
-  return Protocol('ld', test, steps=steps)
+  return Protocol('ld', test, steps=steps, probabilities=True)

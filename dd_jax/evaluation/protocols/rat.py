@@ -41,7 +41,9 @@ def rat(setting: Setting) -> Protocol:
       'are none; hold some out (validation), or state evaluation.steps'
     )
   wanted = on_simplex(setting, test)
-  return Protocol(name, wanted, steps=recipe_steps(own), batch=_BATCH)
+  return Protocol(
+    name, wanted, steps=recipe_steps(own), batch=_BATCH, probabilities=True
+  )
 
 
 def recipe(setting: Setting) -> Recipe:
