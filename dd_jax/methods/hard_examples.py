@@ -100,12 +100,12 @@ class Seen(NamedTuple):
   Attributes:
     right: whether it was called right the last time, bool `[n]`.
     ever: whether it ever was, bool `[n]`.
-    count: how often it was forgotten, float32 `[n]`.
+    lost: how often it was forgotten, float32 `[n]`.
   """
 
   right: jax.Array
   ever: jax.Array
-  count: jax.Array
+  lost: jax.Array
 
 
 def unseen(size: int) -> Seen:
@@ -116,11 +116,10 @@ def unseen(size: int) -> Seen:
 
 def noted(seen: Seen, index: jax.Array, right: jax.Array) -> Seen:
   """`seen`, once the examples `index [b]` were called right, or not, `[b]`."""
-  lost = seen.right[index] & ~right
   return Seen(
     seen.right.at[index].set(right),
     seen.ever.at[index].set(seen.ever[index] | right),
-    seen.count.at[index].add(lost),
+    seen.lost.at[index].add(seen.right[index] & ~right),
   )
 
 
@@ -138,7 +137,7 @@ def forgetting(
 
   start = unseen(len(source))
   _, seen = _trained(network, key, source, epochs, note, start)
-  return jnp.where(seen.ever, seen.count, jnp.inf)
+  return jnp.where(seen.ever, seen.lost, jnp.inf)
 
 
 def el2n(network: Network, key: Key, source: Source, epochs: int) -> jax.Array:
