@@ -7,6 +7,7 @@ from typing import Any
 
 from dd_jax.data import fitting, labels
 from dd_jax.evaluation.metrics import METRICS
+from dd_jax.methods import baselines
 from dd_jax.parameterization import STARTS
 from dd_jax.run.registries import REGISTRIES
 
@@ -90,7 +91,7 @@ FIELDS = {
   'they do; `never`; `measured`: where the real images allow it',
   'evaluation.features': 'what herding and k-means measure distances in: '
   '`pixels`, or `network` (one trained on the real data)',
-  'evaluation.baselines': '{SELECTIONS}',
+  'evaluation.baselines': '{BASELINES}',
   'evaluation.whole': 'scores a learner of all training images too: `auto`, '
   'where that costs no more than the score of the set; `yes`; `no`. See '
   '[](protocols.md#the-whole-training-set)',
@@ -125,6 +126,7 @@ def described(field: str) -> str:
   names: dict[str, Iterable[str]] = {
     **{f'{kind.upper()}S': held for kind, held in REGISTRIES.items()},
     'STARTS': STARTS,
+    'BASELINES': baselines(),
     'METRICS': METRICS,
     'PREPROCESSINGS': fitting.NAMES,
     'ENCODINGS': labels.NAMES,

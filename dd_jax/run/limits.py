@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from dd_jax.checks import check_name, check_positive
 from dd_jax.evaluation.metrics import METRICS, SUITE
+from dd_jax.methods import baselines
 from dd_jax.run import labels, recipe, whole
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
@@ -65,7 +66,7 @@ def check(config: Config) -> None:
   for name in section['metrics']:
     check_name('evaluation.metrics', name, (*METRICS, SUITE))
   for name in section['baselines']:
-    check_name('evaluation.baselines', name, recipe.SELECTIONS)
+    check_name('evaluation.baselines', name, baselines())
   for name in (section['protocol'], *section['others']):
     check_name('evaluation.protocol', name, recipe.PROTOCOLS)
 

@@ -18,7 +18,7 @@ from dd_jax import experts
 from dd_jax.checks import check_name
 from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS, Ridge
-from dd_jax.methods import METHODS
+from dd_jax.methods import METHODS, baselines
 from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS
@@ -289,7 +289,7 @@ def learns_labels(config: Config) -> bool:
   section = config['parameterization']
   known = settings(PARAMETERIZATIONS[section['name']])
   learned: bool = 'labels' in known and section['labels'] != 'fixed'
-  return learned and config['method']['name'] not in SELECTIONS
+  return learned and config['method']['name'] not in baselines()
 
 
 def takes_parameterization(method: str) -> bool:

@@ -18,6 +18,7 @@ from dd_jax.evaluation.protocols import Protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.evaluation.teacher import Teacher
 from dd_jax.evaluation.tester import Tester, parameters
+from dd_jax.methods import baselines
 from dd_jax.platform import Platform
 from dd_jax.run import (
   judge,
@@ -228,7 +229,7 @@ class Scorer:
     headline = self.config['evaluation']['protocol']
     if name == _WHOLE:
       return f'all training images under {headline}'
-    if name in recipe.SELECTIONS:
+    if name in baselines():
       return f'{name} images under {headline}'
     return f'under {name}'
 
