@@ -23,6 +23,7 @@ from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
 from dd_jax.evaluation.metrics import METRICS, SUITE
 from dd_jax.files import write_json
+from dd_jax.methods import baselines
 from dd_jax.run import (
   command_line,
   invariances,
@@ -85,7 +86,7 @@ _SEED = flags.DEFINE_integer(
 _BASELINES = flags.DEFINE_list(
   'baselines',
   [],
-  f'Any of {", ".join(recipe.SELECTIONS)}, scored beside it.',
+  f'Any of {", ".join(baselines())}, scored beside it.',
   flag_values=FLAGS,
 )
 _METRICS = flags.DEFINE_list(
