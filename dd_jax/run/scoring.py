@@ -464,7 +464,7 @@ def _read_score(content: bytes | None) -> Score | None:
   """A score as it was cached, or None where the file is absent or damaged."""
   try:
     fields = json.loads(content or b'')
-    held = fields.get('metrics')
+    held = dict(fields).get('metrics')
     told = held and {k: Measure(*v) for k, v in held.items()}
     values = tuple(fields['values'])
     return Score(**{**fields, 'values': values, 'metrics': told})
