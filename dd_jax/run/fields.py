@@ -95,6 +95,14 @@ FIELDS = {
   'evaluation.whole': 'scores a learner of all training images too: `auto`, '
   'where that costs no more than the score of the set; `yes`; `no`. See '
   '[](protocols.md#the-whole-training-set)',
+  'evaluation.labels': "what learners are trained on: `own`, the set's labels "
+  'as they are; `hard`, their largest entries; `teacher`, what a network says '
+  'of every view. See [](protocols.md#label-regimes)',
+  'evaluation.teacher.network': '{NETWORKS}: the teacher, with its usual '
+  'settings',
+  'evaluation.teacher.steps': 'of its training on real images; 0: three '
+  'epochs, at most 1,500',
+  'evaluation.teacher.temperature': 'of its softmax and of the learners of it',
   'evaluation.metrics': '{METRICS}, or `corruptions`, all of those: of the '
   'same learners. See [](protocols.md#more-than-accuracy)',
   'evaluation.metric_examples': 'test images that are attacked or corrupted, '

@@ -9,12 +9,14 @@ from dd_jax.data.depth import Range
 from dd_jax.data.prepare import Prepared
 from dd_jax.methods import baselines
 from dd_jax.run import counts
-from dd_jax.run.recipe import Config
+from dd_jax.run.recipe import COMMON, Config
 from dd_jax.types import UserError
 
 _USUAL = {
   'mirror': '',
   'whole': 'auto',
+  'labels': 'own',
+  'teacher': COMMON['evaluation']['teacher'],
   'metrics': [],
   'metric_examples': 1000,
   'attack': 8.0,

@@ -96,6 +96,8 @@ COMMON: Config = {
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
     'whole': 'auto',
+    'labels': 'own',
+    'teacher': {'network': 'convnet', 'steps': 0, 'temperature': 1.0},
     'metrics': (),
     'metric_examples': 1000,
     'attack': 8.0,  # 255ths

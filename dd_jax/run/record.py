@@ -27,7 +27,7 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   """Test scores of a set and of the baselines beside it, as plain values.
 
   Returns:
-    `protocol`, `test_accuracy`, `baselines`, `other_scores`, `whole`,
+    `protocol`, `labels`, `test_accuracy`, `baselines`, `other_scores`, `whole`,
     `test_set` and `warnings`, as in `result.json`.
   """
   key = jax.random.key(scorer.config['seed'])
@@ -43,6 +43,8 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   random = baselines.get('random')
   return {
     'protocol': headline.protocol,
+    'labels': scorer.labels(data),
+    'learner': scorer.learner,
     'test_accuracy': plain_score(headline, examples),
     'baselines': plain(baselines.items()),
     'other_scores': plain(scores.items()),
