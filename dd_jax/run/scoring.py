@@ -313,12 +313,12 @@ class Scorer:
       self.writers,
     )
 
-  @property
-  def learner(self) -> dict[str, Any]:
-    """The headline protocol's: its network, and how many numbers it learns.
+  def learner(self, data: DistilledData) -> dict[str, Any]:
+    """What the headline protocol trains, as plain values.
 
-    None for a network of the protocol's own; and for the number where nothing
-    is trained, or the protocol does not tell.
+    Its network, None for the protocol's own; how many numbers that learns; its
+    steps on this set and the images of one. None where nothing is trained, or
+    the protocol does not tell.
     """
     section = self.config['evaluation']
     encoding = self.config['label_encoding']
@@ -327,6 +327,8 @@ class Scorer:
     return {
       'network': named if named['name'] else None,
       'parameters': parameters(score) if isinstance(score, Tester) else None,
+      'steps': int(made.steps(data)) if made.steps else None,
+      'batch': min(made.batch, len(data.image)) if made.batch else None,
     }
 
   def labels(self, data: DistilledData) -> dict[str, Any]:
