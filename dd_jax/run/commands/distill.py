@@ -160,12 +160,14 @@ _TENSORBOARD = flags.DEFINE_bool(
   'Also write TensorBoard event files.',
   flag_values=FLAGS,
 )
+command_line.define_compile_cache(FLAGS)
 
 _ELSEWHERE = (
   'workdir',
   'resume',
   'overwrite',
   'tensorboard',
+  'compile_cache',
   'quiet',
   'minutes',  # what was found stands for it
 )
