@@ -34,16 +34,18 @@ def test_cells_are_run_once_and_failures_do_not_stop_them(
 ):
   small_npz()
   path, written = tmp_path / 'g.toml', tmp_path / 's/results.jsonl'
-  path.write_text(JUDGE + GRID.replace('kip', 'dm'))
-  flags = ('g.toml', '--workdir=s', '--config.network.name=vgg11')
+  grids = GRID.replace("'small.npz'", "'small.npz', 'gone.npz'")
+  path.write_text(JUDGE + grids.replace(", 'kip'", ''))
+  flags = ('g.toml', '--workdir=s')
   got = call(*flags, command='suite')
   assert got.status == 0, got
   assert got.out.startswith('4 cells, 4 to run: 0:00 of distilling')
   held = {line['cell']: line for line in lines(written)}
-  assert list(held) == [
-    'small_random_1_0', 'small_dm_1_0', 'small_random_1_1', 'small_dm_1_1',
-  ]  # fmt: skip
-  assert all('VGG' in held[f'small_dm_1_{seed}']['error'] for seed in (0, 1))
+  names = [f'{data}_random_1_{i}' for i in (0, 1) for data in ('small', 'gone')]
+  assert list(held) == names
+  assert all(
+    'gone' in held[f'gone_random_1_{seed}']['error'] for seed in (0, 1)
+  )
   first, second = (held[f'small_random_1_{seed}'] for seed in (0, 1))
   assert first['artifact']['sha256'] != second['artifact']['sha256']
   assert list(first['networks']) == ['mlp width=8', 'mlp width=4']
@@ -53,9 +55,11 @@ def test_cells_are_run_once_and_failures_do_not_stop_them(
   assert not narrow['other_scores']  # an exact one knows no network
   again = call(*flags, command='suite')
   assert again.out.startswith('4 cells, 0 to run')
-  assert 'failed: small_dm_1_0, small_dm_1_1; --retry' in again.out
+  assert 'failed: gone_random_1_0, gone_random_1_1; --retry' in again.out
   got = call('s/results.jsonl', '--output=c.html', command='compare')
-  assert '2 seeds, 1 learner' in got.out and 'small_dm_1_1: failed:' in got.out
+  assert (
+    '2 seeds, 1 learner' in got.out and 'gone_random_1_1: failed:' in got.out
+  )
   page = (tmp_path / 'c.html').read_text()
   assert 'alt="4 classes of small_random_1, 1 images of each"' in page
   assert 'mlp width=8' in page
