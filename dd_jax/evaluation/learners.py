@@ -61,6 +61,8 @@ class Recipe(NamedTuple):
     augment: of each batch, or None.
     mix: of each batch's images and labels, after that; or None.
     mesh: whose `data` axis learners are split over, or None.
+    relabel: gives every batch the labels of its images as they are shown, in
+      place of its own; or None.
   """
 
   network: Network
@@ -74,6 +76,7 @@ class Recipe(NamedTuple):
   augment: Augment | None = None
   mix: Mix | None = None
   mesh: jax.sharding.Mesh | None = None
+  relabel: Callable[[jax.Array], jax.Array] | None = None
 
 
 def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
@@ -106,6 +109,8 @@ def course(
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
   if recipe.mix is not None:
     batches = mixed(jax.random.fold_in(k_data, _MIX), batches, recipe.mix)
+  if recipe.relabel is not None:
+    batches = _relabelled(batches, recipe.relabel)
 
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
@@ -114,6 +119,20 @@ def course(
     return train(step, model, lambda i: batches(first + i), last - first)
 
   return model, advance
+
+
+def _relabelled(
+  batches: Callable[[jax.Array], Batch],
+  relabel: Callable[[jax.Array], jax.Array],
+) -> Callable[[jax.Array], Batch]:
+  """`batches` with the labels that their images are given."""
+
+  def one(i: jax.Array) -> Batch:
+    plain = batches(i)
+    label = relabel(plain.data.image)
+    return plain._replace(data=plain.data._replace(label=label))
+
+  return one
 
 
 def learner_test(recipe: Recipe) -> Tester:

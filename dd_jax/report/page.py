@@ -14,6 +14,7 @@ from dd_jax.report import (
   formats,
   gallery,
   labels,
+  metrics,
   scores,
 )
 from dd_jax.report.document import document
@@ -55,6 +56,7 @@ def render(report: Report, *, alone: bool = False) -> str:
     _notes(report.result),
     _scores(report.result),
     _by_class(report),
+    _section('Beyond accuracy', '', metrics.table(report.result)),
     _images(report),
     _labels(report),
     _section('Learning curves', _told(report), charts(report)),

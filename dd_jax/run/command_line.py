@@ -15,7 +15,15 @@ from absl import flags, logging
 
 from dd_jax import register
 from dd_jax.report.facts import unequal
-from dd_jax.run import compiled, help_text, machine, precision, settings
+from dd_jax.run import (
+  compiled,
+  help_text,
+  labels,
+  machine,
+  metric_table,
+  precision,
+  settings,
+)
 from dd_jax.run.answer import answering
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
@@ -258,11 +266,16 @@ def table(found: Mapping[str, Any]) -> str:
   lines = [f'test accuracy under {found["protocol"]}: {percent(own)}']
   if 'test_set' in found:  # not of a run of an earlier version
     lines += _sureness(own, found['test_set'])
+  if 'labels' in found:
+    lines.append(f'  {labels.line(found)}')
   lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
   if 'whole' in found:
     lines.append(f'  {_whole(found["whole"])}')
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
+  told = metric_table.text(found)
+  if told:
+    lines.append(told)
   return '\n'.join(lines)
 
 

@@ -21,6 +21,7 @@ from dd_jax.data.source import Source
 from dd_jax.platform import here
 from dd_jax.run import afford, experts, fields, parts, probe, recipe
 from dd_jax.run.costs import Costs, Learner, Length, length
+from dd_jax.run.loop import Programs
 from dd_jax.run.pace import Ahead
 from dd_jax.run.recipe import Config, copied
 from dd_jax.run.scoring import Scorer
@@ -72,6 +73,7 @@ class Bench:
     mesh: as of the run.
     start: the set that the run starts from, or None.
     writers: told what is measured.
+    programs: keeps the last loop, for the run itself.
   """
 
   prepared: Prepared
@@ -79,6 +81,7 @@ class Bench:
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
   writers: Sequence[Writer] = ()
+  programs: Programs = dataclasses.field(default_factory=Programs)
 
   def scorer(self, config: Config) -> Scorer:
     """A scorer of that configuration, on this machine."""
@@ -168,6 +171,7 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
     one_pass = _one_pass(bench, made)
     made = afford.experts(made, one_pass, _EXPERTS * seconds / step)
     missing = experts.missing(made, bench.prepared, bench.cache)
+    source = probe.as_many(source, made)
   trained = step * missing * _expert_steps(bench, made)
   trajectories = recipe.expert_span(config) is not None  # of this network
   while True:
@@ -250,7 +254,7 @@ def _loop(bench: Bench, config: Config, source: Source) -> probe.Loop:
   about = f', networks of width {width}' if reads and width else ''
   tell(bench.writers, [f'measuring: outer steps{about}'])
   method = bench.scorer(config).build(config)
-  return probe.loop(method, source, config['seed'], bench.mesh)
+  return probe.loop(method, source, config['seed'], bench.mesh, bench.programs)
 
 
 def _costs(

@@ -6,7 +6,7 @@ from scipy import special
 
 from dd_jax.data import torch_file
 from dd_jax.exports.tensors import write_ddranking, write_pt
-from dd_jax.released import files
+from dd_jax.released import files, labels
 from dd_jax.types import UserError
 
 CIFAR = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
@@ -61,6 +61,21 @@ def test_ddranking_takes_logits_and_whitened_images(made, tmp_path):
   logits = torch_file.read(tmp_path / 'new' / 'labels.pt')
   found = special.softmax(logits.astype(np.float64), -1)
   np.testing.assert_allclose(found, held.data.label, atol=1e-6)
+
+
+def test_soft_labels_come_back_by_the_files_of_datm(made, tmp_path):
+  """Images and logits are what `convert` reads with `--labels=logits`."""
+  held = made(soft=True, preprocessing='kornia')
+  write_ddranking(held, tmp_path / 'new')
+  image, label = (
+    str(tmp_path / 'new' / f'{n}.pt') for n in ('images', 'labels')
+  )
+  shape = held.data.image.shape[1:]
+  found = files.read(image, shape, label_path=label)
+  np.testing.assert_array_equal(found.image, held.data.image)
+  again, encoding = labels.read('logits', found.label, 6, 3)
+  assert encoding == held.label_encoding
+  np.testing.assert_allclose(again, held.data.label, atol=1e-6)
 
 
 @pytest.mark.parametrize(
