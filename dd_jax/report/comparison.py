@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dd_jax.report import formats
+from dd_jax.report import facts, formats
 from dd_jax.report.document import document
 from dd_jax.report.markup import element
 
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
     seed: of the learners.
     examples: of the test set.
     stored_bytes: what the set takes.
-    seconds: of distilling.
+    seconds: of distilling, from the first state on.
   """
 
   run: str
@@ -56,7 +56,7 @@ def entries(run: str, record: Mapping[str, Any]) -> list[Entry]:
     run: what it is called.
     record: as in `result.json`, or as `evaluate --output` writes it.
   """
-  test, spent = record.get('test_set', {}), record.get('seconds', {})
+  test = record.get('test_set', {})
   headline = Entry(
     run,
     record.get('method'),
@@ -68,7 +68,7 @@ def entries(run: str, record: Mapping[str, Any]) -> list[Entry]:
     record.get('seed'),
     test.get('examples'),
     record.get('stored_bytes'),
-    spent.get('distil') if isinstance(spent, Mapping) else None,
+    facts.distilling(record),
   )
   others = record.get('other_scores', {})
   return [
