@@ -86,7 +86,13 @@ class Bench:
   def scorer(self, config: Config) -> Scorer:
     """A scorer of that configuration, on this machine."""
     return Scorer(
-      config, self.prepared, self.cache, self.mesh, self.start, here()
+      config,
+      self.prepared,
+      self.cache,
+      self.mesh,
+      self.start,
+      here(),
+      self.writers,
     )
 
   def learner(self, config: Config, name: str) -> Learner:

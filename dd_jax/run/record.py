@@ -17,6 +17,7 @@ from dd_jax.run.machine import machine, peak_memory_bytes, versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
 from dd_jax.run.scoring import Scorer, Whole
+from dd_jax.run.workdir import ARTIFACT
 from dd_jax.types import DistilledData
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
@@ -27,8 +28,8 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   """Test scores of a set and of the baselines beside it, as plain values.
 
   Returns:
-    `protocol`, `labels`, `test_accuracy`, `baselines`, `other_scores`, `whole`,
-    `test_set` and `warnings`, as in `result.json`.
+    `protocol`, `labels`, `learner`, `test_accuracy`, `baselines`,
+    `other_scores`, `whole`, `test_set` and `warnings`, as in `result.json`.
   """
   key = jax.random.key(scorer.config['seed'])
   key = jax.random.fold_in(key, _SCORE_STREAM)
@@ -44,7 +45,7 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   return {
     'protocol': headline.protocol,
     'labels': scorer.labels(data),
-    'learner': scorer.learner,
+    'learner': scorer.learner(data),
     'test_accuracy': plain_score(headline, examples),
     'baselines': plain(baselines.items()),
     'other_scores': plain(scores.items()),
@@ -167,6 +168,7 @@ def record(
     'method': meta['method'],
     'dataset': meta['dataset']['name'],
     'images_per_class': meta['ipc'],
+    'artifact': {'file': ARTIFACT, 'sha256': artifact.digest(made)},
     **{k: meta[k] for k in ('images_by_class',) if k in meta},
     **meta['budget'],
     'pixels': made.pixels._asdict(),

@@ -40,9 +40,14 @@ def test_a_folder_of_pictures_and_what_does_not_go_with_it(
 
 
 def test_a_format_of_others(start, made, tmp_path):
-  out, error = start('export', made, '--to=a.pt', '--format=pt').communicate(
-    timeout=600
+  writes, fails = (
+    start('export', made, f'--to={to}', '--format=pt')
+    for to in ('a.pt', 'no/a.pt')
   )
+  _, error = fails.communicate(timeout=600)
+  assert fails.returncode == 2
+  assert error == 'error: --to=no/a.pt: No such file or directory\n'
+  out, error = writes.communicate(timeout=600)
   assert not error and 'note: the labels are soft' in out, error
   assert '2 images\n' in out and out.endswith('written: a.pt\n')
   image, label = torch_file.read(tmp_path / 'a.pt')['data'][-1]

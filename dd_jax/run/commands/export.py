@@ -63,7 +63,7 @@ def export() -> None:
     return
   held = artifact.load(path)
   if _FORMAT.value != 'png':
-    told = EXPORTS[_FORMAT.value](held, pathlib.Path(folder))
+    told = _for_others(held, folder)
     print('\n'.join([f'{len(held.data.label):,} images', *told]))
     print(f'written: {folder}')
     return
@@ -73,6 +73,14 @@ def export() -> None:
   if not is_hard(held):
     print('note: the labels are soft; each image counts for its largest')
   print(f'written: {folder}')
+
+
+def _for_others(held: artifact.Artifact, to: str) -> list[str]:
+  """Writes a format of `EXPORTS`; says what it does not hold."""
+  try:
+    return EXPORTS[_FORMAT.value](held, pathlib.Path(to))
+  except OSError as error:  # it names a file on the way
+    raise UserError(f'--to={to}: {error.strerror or error}') from None
 
 
 def _back(folder: str, path: str, like: str) -> None:
