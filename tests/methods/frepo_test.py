@@ -230,6 +230,18 @@ def test_members_have_the_ages_that_they_claim():
   assert different.max() > 1e-4
 
 
+def test_the_pool_is_told_of_as_it_grows():
+  """In steps, up to all of them; nothing is told of what is only traced."""
+  told = []
+  method = make(report=lambda done, total: told.append((done, total)))
+  state = method.init(KEY, toy())
+  ages = np.asarray(state.models.age)
+  assert told == [(n, ages.sum()) for n in np.cumsum(ages)]
+  jax.eval_shape(lambda: method.init(KEY, toy()))
+  assert len(told) == POOL
+  jax.tree.map(np.testing.assert_array_equal, state, make().init(KEY, toy()))
+
+
 @pytest.mark.parametrize('inner_steps', [1, 3])
 def test_advance_is_one_step_on_the_moved_support_set(inner_steps):
   method = make(optimizer=optax.sgd(0.5), inner_steps=inner_steps)
