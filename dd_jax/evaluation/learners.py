@@ -12,6 +12,7 @@ from dd_jax.evaluation.tester import (
   source_accuracy,
   source_predictions,
 )
+from dd_jax.evaluation.ticks import Report, Step, told
 from dd_jax.networks import Network
 from dd_jax.training import (
   Batch,
@@ -44,8 +45,6 @@ _MIX = 1  # folded into the key of the batches
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
-Step: TypeAlias = int | jax.Array
-"""The number of a step."""
 
 
 class Recipe(NamedTuple):
@@ -63,6 +62,7 @@ class Recipe(NamedTuple):
     mesh: whose `data` axis learners are split over, or None.
     relabel: gives every batch the labels of its images as they are shown, in
       place of its own; or None.
+    report: told how far training is, or None.
   """
 
   network: Network
@@ -77,6 +77,7 @@ class Recipe(NamedTuple):
   mix: Mix | None = None
   mesh: jax.sharding.Mesh | None = None
   relabel: Callable[[jax.Array], jax.Array] | None = None
+  report: Report | None = None
 
 
 def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
@@ -118,7 +119,10 @@ def course(
   def advance(model: Model, first: Step, last: Step) -> Model:
     return train(step, model, lambda i: batches(first + i), last - first)
 
-  return model, advance
+  if recipe.report is None:
+    return model, advance
+  total = recipe_steps(recipe)(data)
+  return model, told(advance, recipe.report, total)
 
 
 def _relabelled(

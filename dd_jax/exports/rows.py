@@ -51,6 +51,7 @@ def rows(held: Artifact) -> Iterator[Row]:
 def about(held: Artifact) -> str:
   """What a card says of the set, as Markdown."""
   known, own, data = held.metadata, held.preprocessing, held.data
+  sizes = data.step_size
   said = {
     'data': known.get('dataset', {}).get('name'),
     'method': known.get('method'),
@@ -61,7 +62,7 @@ def about(held: Artifact) -> str:
     'preprocessing': own.name,
     'mean': np.asarray(own.mean).tolist(),
     'std': np.asarray(own.std).tolist(),
-    'step size': data.step_size and np.asarray(data.step_size).tolist(),
+    'step size': None if sizes is None else np.asarray(sizes).tolist(),
   }
   lines = [f'- {k}: {json.dumps(v)}' for k, v in said.items() if v is not None]
   return '\n'.join(['A distilled set.', '', *lines, '', COLUMNS])

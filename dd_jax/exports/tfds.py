@@ -27,12 +27,18 @@ def write_tfds(held: Artifact, folder: pathlib.Path) -> list[str]:
     folder: a new or an empty one, whose name becomes the builder's.
 
   Raises:
-    UserError: the folder is in use, or its name cannot name a builder.
+    UserError: the folder is in use, its name cannot name a builder, or
+      array_record is not installed.
   """
-  # They take a second to import.
+  # They take a second to import, and the second is not for every platform.
   import tensorflow_datasets as tfds
-  from array_record.python.array_record_module import ArrayRecordWriter
 
+  try:
+    from array_record.python.array_record_module import ArrayRecordWriter
+  except ImportError:
+    raise UserError(
+      '--format=tfds: needs array_record: pip install array_record'
+    ) from None
   name = folder.name
   if not re.fullmatch(r'[a-z]\w*', name):
     raise UserError(

@@ -12,7 +12,7 @@ Networks train by SGD at 0.01 with momentum 0.9, in batches of 128.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -70,15 +70,15 @@ def hard_examples(
     check_counts(source, 1)
     keys = jax.random.split(key, networks)
     found = sum(np.asarray(score(network, k, source, epochs)) for k in keys)
-    return _kept(hardest(key, source, np.asarray(found))).init(key, source)
+    return first_of(hardest(key, source, np.asarray(found))).init(key, source)
 
-  def _kept(order: list[np.ndarray]) -> Distiller:
+  def first_of(order: Sequence[np.ndarray]) -> Distiller:
     first = lambda key, source, count, features: np.stack(
       [np.resize(rows[:count], count) for rows in order]
     ).astype(np.int32)
     return selection(first, ipc, None, encoding)
 
-  return _kept([])._replace(init=init)
+  return first_of(())._replace(init=init)  # all else is so for any order
 
 
 def hardest(key: Key, source: Source, score: np.ndarray) -> list[np.ndarray]:

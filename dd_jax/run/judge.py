@@ -8,6 +8,7 @@ import jax
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
 from dd_jax.evaluation.teacher import Teacher
+from dd_jax.evaluation.ticks import Report
 from dd_jax.kernels import Ridge
 from dd_jax.run import labels, parts, recipe
 from dd_jax.run.recipe import Config
@@ -23,6 +24,7 @@ class Asked(NamedTuple):
     mesh: whose `data` axis learners are split over, or None.
     held_out: real training images to choose by, or None.
     teacher: labels what learners are shown, or None.
+    report: told how far learners are, or None.
   """
 
   name: str
@@ -31,6 +33,7 @@ class Asked(NamedTuple):
   mesh: jax.sharding.Mesh | None = None
   held_out: Source | None = None
   teacher: Teacher | None = None
+  report: Report | None = None
 
 
 def protocol_of(
@@ -66,6 +69,7 @@ def protocol_of(
       teacher=asked.teacher,
       mesh=asked.mesh,
       platform=setting.platform,
+      report=asked.report,
     ),
   )
   chosen = labels.under(chosen, config, asked.encoding)

@@ -254,7 +254,6 @@ def _told(
   result_of['notes'] += notes
   if held:
     result_of['plan'] = held
-  tell(given.writers, [f'warning: {w}' for w in found['warnings']])
   return result_of
 
 

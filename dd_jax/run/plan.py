@@ -34,6 +34,7 @@ LEAST_STEPS = 20
 _SCORING = 0.35  # of the time, at most, where that can be
 _VALIDATION = 0.02  # of the time, each
 _EXPERTS = 0.3  # of the time
+_EXPERTS_TIMED = 0.5  # of the time to distil in
 _MEASURING = 0.3  # of the time; from there on the next try is the last
 
 
@@ -86,7 +87,13 @@ class Bench:
   def scorer(self, config: Config) -> Scorer:
     """A scorer of that configuration, on this machine."""
     return Scorer(
-      config, self.prepared, self.cache, self.mesh, self.start, here()
+      config,
+      self.prepared,
+      self.cache,
+      self.mesh,
+      self.start,
+      here(),
+      self.writers,
     )
 
   def learner(self, config: Config, name: str) -> Learner:
@@ -183,6 +190,39 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
       return _planned(config, made, costs, chosen)
     late = spent() > _MEASURING * seconds
     made = afford.cheapest(cheaper) if late else cheaper
+
+
+def timed(bench: Bench, config: Config, seconds: float) -> Plan:
+  """The run that distils for `seconds`: experts and outer steps, no more.
+
+  Compiling is not counted. Nothing is validated, the last state is returned:
+  what is equal for all methods is the time to distil in.
+
+  Args:
+    bench: measures.
+    config: its `num_steps` is never exceeded.
+    seconds: of distilling.
+  """
+  made = recipe.changed(config, {'validate_every': 0})
+  missing = experts.missing(made, bench.prepared, bench.cache)
+  source, step = _source(bench, made, missing)
+  if missing:
+    most = _EXPERTS_TIMED * seconds / step
+    made = afford.experts(made, _one_pass(bench, made), most)
+    missing = experts.missing(made, bench.prepared, bench.cache)
+  trained = step * missing * _expert_steps(bench, made)
+  room = seconds - trained
+  measured = _loop(bench, made, source)
+  if LEAST_STEPS * measured.step > room and not trained:
+    made = afford.cheapest(made)
+    measured = _loop(bench, made, source)
+  steps = min(made['num_steps'], max(1, int(room / max(measured.step, 1e-9))))
+  made = recipe.changed(made, {'num_steps': steps, 'minutes': 0.0})
+  costs = Costs(0.0, trained, measured.start, measured.step, 0.0, 0.0, 0)
+  changes = differing(config, made)
+  text = ', '.join(f'{k}={v}' for k, v in changes.items())
+  told = f'for {seconds:g} s of distilling on this machine: {text}'
+  return Plan(made, costs, changes, (told,))
 
 
 def _planned(asked: Config, made: Config, costs: Costs, chosen: Length) -> Plan:

@@ -125,6 +125,7 @@ PARTS = (
   'ipc',
   'image_shape',
   'num_classes',
+  'report',
 )
 """Parameters of a factory that are given a part, and so are no settings."""
 

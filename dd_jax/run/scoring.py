@@ -18,8 +18,9 @@ from dd_jax.evaluation.protocols import Protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
 from dd_jax.evaluation.teacher import Teacher
 from dd_jax.evaluation.tester import Tester, parameters
+from dd_jax.evaluation.ticks import Gauge
 from dd_jax.methods import baselines
-from dd_jax.platform import Platform
+from dd_jax.platform import Platform, here
 from dd_jax.run import (
   judge,
   labels,
@@ -90,7 +91,12 @@ class Scorer:
       start=self.start,
       platform=self.platform,
       preprocessing=self.prepared.preprocessing,
+      report=self._pool if self.writers else None,
     )
+
+  def _pool(self, done: int, total: int) -> None:
+    for writer in self.writers:
+      writer.progress('training the pool', done, total)
 
   def build(self, config: Config) -> Distiller:
     """Makes a method on this run's data."""
@@ -219,10 +225,27 @@ class Scorer:
     total = self._total
     for done, name in enumerate(names, before):
       self._progress(done, total)
+      share = functools.partial(self._share, done, total)
+      self._gauge.begin(self._trained_apart(name), share)
       with stages.told(self.writers, f'scoring {self._what(name)}'):
         yield name
+      self._gauge.end()
     if names and before + len(names) == total:
       self._progress(total, total)
+
+  def _trained_apart(self, name: str) -> int:
+    """How many learners of a score are trained one after the other."""
+    apart = not (self.platform or here()).batches_networks
+    several = name == 'random' or (apart and name != _WHOLE)
+    return self.config['evaluation']['learners'] if several else 1
+
+  def _share(self, done: int, total: int, share: float) -> None:
+    if share < 1:  # what is done is told by the next
+      self._progress(done + share, total)
+
+  @functools.cached_property
+  def _gauge(self) -> Gauge:
+    return Gauge()
 
   def _what(self, name: str) -> str:
     """What is scored, by the name of a protocol, a selection, or the whole."""
@@ -233,7 +256,7 @@ class Scorer:
       return f'{name} images under {headline}'
     return f'under {name}'
 
-  def _progress(self, done: int, total: int) -> None:
+  def _progress(self, done: float, total: int) -> None:
     for writer in self.writers:
       writer.progress('scoring', done, total)
 
@@ -266,7 +289,10 @@ class Scorer:
     self, name: str, encoding: str, steps: int, teacher: Teacher | None
   ) -> Protocol:
     held_out = self.prepared.validation
-    asked = judge.Asked(name, encoding, steps, self.mesh, held_out, teacher)
+    report = self._gauge if self.writers else None
+    asked = judge.Asked(
+      name, encoding, steps, self.mesh, held_out, teacher, report
+    )
     return judge.protocol_of(asked, self.config, self.setting)
 
   @functools.cached_property
@@ -440,7 +466,7 @@ def _read_score(content: bytes | None) -> Score | None:
   """A score as it was cached, or None where the file is absent or damaged."""
   try:
     fields = json.loads(content or b'')
-    held = fields.get('metrics')
+    held = dict(fields).get('metrics')
     told = held and {k: Measure(*v) for k, v in held.items()}
     values = tuple(fields['values'])
     return Score(**{**fields, 'values': values, 'metrics': told})

@@ -3,12 +3,14 @@
 import io
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dd_jax.exports.huggingface import write_huggingface
+from dd_jax.exports.rows import about
 from dd_jax.exports.tfds import write_tfds
 from dd_jax.types import UserError
 
@@ -31,12 +33,35 @@ def test_a_builder(made, channels, tmp_path):
   builder = tfds.builder_from_directory(tmp_path / 'cats_2' / '1.0.0')
   assert builder.name == 'cats_2'
   assert builder.info.features['label'].names == ['cat', 'dog', 'eel']
-  assert '"step size": 0.03' not in builder.info.description
-  assert 'step size: 0.0299' in builder.info.description
+  assert '- method: "mtt"' in builder.info.description
   rows = list(builder.as_data_source('train'))
   columns = (np.stack([row[k] for row in rows]) for k in rows[0])
   named = dict(zip(rows[0], columns, strict=True))
   assert_holds(held, **named)
+
+
+@pytest.mark.parametrize('sizes', [None, np.float32(0.5), np.ones((2, 3))])
+def test_a_card_tells_the_step_sizes_that_there_are(made, sizes):
+  held = made()
+  held = held._replace(data=held.data._replace(step_size=sizes))
+  line = f'- step size: {json.dumps(np.asarray(sizes).tolist())}'
+  assert (line in about(held)) == (sizes is not None)
+  assert ('step size' in about(held)) == (sizes is not None)
+
+
+@pytest.mark.parametrize(
+  'write, package',
+  [(write_tfds, 'array_record'), (write_huggingface, 'pyarrow')],
+)
+def test_a_package_that_is_not_there(
+  made, write, package, monkeypatch, tmp_path
+):
+  for name in [*sys.modules, package]:
+    if name.partition('.')[0] == package:
+      monkeypatch.setitem(sys.modules, name, None)
+  with pytest.raises(UserError, match=f'needs {package}: pip install'):
+    write(made(), tmp_path / 'new')
+  assert not list(tmp_path.iterdir())
 
 
 def test_names_that_builders_cannot_have(made, tmp_path):

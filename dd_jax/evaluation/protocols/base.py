@@ -11,6 +11,7 @@ from dd_jax.data.source import Source
 from dd_jax.evaluation.learners import Recipe
 from dd_jax.evaluation.teacher import Teacher
 from dd_jax.evaluation.tester import Tester
+from dd_jax.evaluation.ticks import Report
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.networks import Network
 from dd_jax.platform import Platform
@@ -42,6 +43,7 @@ class Setting(NamedTuple):
       (`taught`); None: the set's labels do.
     mesh: whose `data` axis learners are split over, or None.
     platform: what learners run on; by default what JAX's default devices are.
+    report: told how far learners in training are, or None.
   """
 
   image_shape: tuple[int, int, int]
@@ -57,6 +59,7 @@ class Setting(NamedTuple):
   teacher: Teacher | None = None
   mesh: jax.sharding.Mesh | None = None
   platform: Platform | None = None
+  report: Report | None = None
 
 
 class Protocol(NamedTuple):

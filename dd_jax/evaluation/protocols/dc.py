@@ -111,4 +111,5 @@ def recipe(
     course.batch,
     transform,
     mesh=setting.mesh,
+    report=setting.report,
   )

@@ -63,5 +63,6 @@ def recipe(setting: Setting) -> Recipe:
     _BATCH,
     augment.idc(strategy, siamese=False),
     augment.cutmix,
-    setting.mesh,
+    mesh=setting.mesh,
+    report=setting.report,
   )

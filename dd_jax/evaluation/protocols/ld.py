@@ -37,6 +37,7 @@ def ld(setting: Setting) -> Protocol:
     steps,
     50,
     mesh=setting.mesh,
+    report=setting.report,
   )
   recipe = taught(plain, setting)
   test = on_simplex(setting, learner_test(recipe))

@@ -63,4 +63,5 @@ def recipe(setting: Setting) -> Recipe:
     _BATCH,
     augment.dsa(strategy, siamese=False),
     mesh=setting.mesh,
+    report=setting.report,
   )

@@ -233,7 +233,7 @@ def _as_found(asked: _Asked, found: Mapping[str, str]) -> _Asked:
   """With what was measured for a run like it, where that is asked for."""
   if not asked.config['minutes']:
     return asked
-  config = settings.change({**asked.config, 'minutes': 0.0}, found)
+  config = settings.as_found(asked.config, found)
   command = lambda changes: asked.command({**found, **changes})
   return asked._replace(config=config, command=command)
 
