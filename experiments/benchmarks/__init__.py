@@ -11,6 +11,7 @@ from experiments.benchmarks import (
   kernel_speed,
   learners,
   outer_steps,
+  precision,
   published_steps,
   unrolling,
 )
@@ -80,7 +81,11 @@ _UNROLL: dict[str, Case] = {
   'unroll-memory-400': unrolling.memory(400),
 }
 
-CASES: dict[str, Case] = _SPEED | _PUBLISHED | _KERNELS | _UNROLL
+_PRECISION: dict[str, Case] = {
+  f'precision-{name}': precision.cosines(name) for name in precision.METHODS
+}
+
+CASES: dict[str, Case] = _SPEED | _PUBLISHED | _KERNELS | _UNROLL | _PRECISION
 """By name."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -88,5 +93,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
   'published': tuple(_PUBLISHED),
   'kernels': tuple(_KERNELS),
   'unroll': tuple(_UNROLL),
+  'precision': tuple(_PRECISION),
 }
 """Names of cases that are asked for together."""
