@@ -44,6 +44,7 @@ FLOORS = (
   'run.workdir',
   'run.answer',
   'run.interrupt',
+  'run.precision',
   'run.machine',
   'run.checkpoint',
   'run.pace',

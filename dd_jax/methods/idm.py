@@ -97,7 +97,10 @@ def idm(
 
     keys = jax.random.split(context.key, trained)
     rest = jax.tree.map(lambda a: a[1:], models)
-    others = jax.lax.map(lambda pair: one(*pair), (keys, rest))
+    if network.runs_on.batches_networks:
+      others = jax.vmap(one)(keys, rest)
+    else:
+      others = jax.lax.map(lambda pair: one(*pair), (keys, rest))
     return jax.tree.map(lambda a, b: a.at[1:].set(b), models, others)
 
   return distribution_matching(

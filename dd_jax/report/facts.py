@@ -190,6 +190,22 @@ def mapping(value: object) -> Mapping[str, Any]:
   return value if isinstance(value, Mapping) else {}
 
 
+def distilling(result: Mapping[str, Any]) -> float | None:
+  """Seconds from the first state to the last outer step, as a user waits.
+
+  Making the state, compiling, the steps and their validations; None where a
+  record has no times.
+
+  Args:
+    result: as in result.json.
+  """
+  spent = mapping(result.get('seconds'))
+  phases = ('init', 'compile', 'distil', 'validate')
+  found = [formats.number(spent.get(name)) for name in phases]
+  known = [seconds for seconds in found if seconds is not None]
+  return sum(known) if known else None
+
+
 def text(value: object) -> str:
   """As it would be written in JSON, a string without its quotes."""
   return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -157,7 +157,6 @@ def _headline(result: Mapping[str, Any]) -> Markup:
 
 def _facts(report: Report) -> Markup:
   result = report.result
-  seconds = facts.mapping(result.get('seconds'))
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
@@ -171,9 +170,16 @@ def _facts(report: Report) -> Markup:
         else None,
       ),
       ('Compression', _compression(report)),
-      ('Distilled in', formats.duration(seconds.get('distil'))),
+      ('Distilled in', _duration(result)),
     ]
   )
+
+
+def _duration(result: Mapping[str, Any]) -> str | None:
+  """All of what a user waits for, and the outer steps alone."""
+  whole = formats.duration(facts.distilling(result))
+  steps = formats.duration(facts.mapping(result.get('seconds')).get('distil'))
+  return f'{whole} (outer steps alone {steps})' if whole and steps else whole
 
 
 def _of_all(result: Mapping[str, Any]) -> str | None:
