@@ -99,7 +99,7 @@ def whole_name(result: Mapping[str, Any]) -> str:
 
 
 def labels(result: Mapping[str, Any]) -> str:
-  """Which labels learners were trained on, in words; '' where it is not told."""
+  """Which labels learners were trained on, in words; '' if untold."""
   held = mapping(result.get('labels'))
   if held.get('kind') == 'soft':
     beside = result.get('baselines')
@@ -108,8 +108,9 @@ def labels(result: Mapping[str, Any]) -> str:
   teacher = mapping(held.get('teacher'))
   if not teacher:
     return str(held.get('kind', ''))
+  name = mapping(teacher.get('network')).get('name')
   return (
-    f'of a teacher at every step ({mapping(teacher.get("network")).get("name")}, '
+    f'of a teacher at every step ({name}, '
     f'{formats.count(teacher.get("parameters"))} parameters, '
     f'{formats.count(teacher.get("steps"))} steps on real images, '
     f'{teacher.get("test_accuracy"):.2f} % on the test images, temperature '
