@@ -26,6 +26,8 @@ class Entry(NamedTuple):
     of_learners: deviation over learners of one set, where the score's own is
       over distillation seeds.
     published: a figure under the same protocol, and where it is from.
+    labels: that learners were trained on: 'hard', 'soft', 'teacher'; '' where
+      a record does not tell.
   """
 
   run: str
@@ -42,6 +44,7 @@ class Entry(NamedTuple):
   network: str = ''
   of_learners: float | None = None
   published: tuple[float, str] | None = None
+  labels: str = ''
 
   @property
   def kind(self) -> tuple[str, int, str]:
@@ -83,6 +86,7 @@ def entries(run: str, record: Mapping[str, Any]) -> list[Entry]:
     record.get('stored_bytes'),
     facts.distilling(record),
     record.get('network', ''),
+    labels=record.get('labels', {}).get('kind', ''),
   )
   others = record.get('other_scores', {})
   return [

@@ -5,6 +5,7 @@ line here.
 """
 
 from experiments.benchmarks import (
+  architectures,
   dispatch,
   exactness,
   kernel_speed,
@@ -41,6 +42,7 @@ _SPEED: dict[str, Case] = {
   'mtt-exactness': exactness.exactness,
   'evaluate': learners.evaluate(1),
   'five-learners': learners.five_learners,
+  'architectures': architectures.architectures,
   'dispatch': dispatch.dispatch,
 }
 _PUBLISHED: dict[str, Case] = {
