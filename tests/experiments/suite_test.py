@@ -78,19 +78,20 @@ def test_a_killed_cell_goes_on_and_seeds_share_what_was_measured(
   arguments = ('suite', 'g.toml', '--workdir=s')
   plans, checkpoints = tmp_path / 's/plans.json', 's/cells/*/checkpoints/[0-9]*'
   killed = start(*arguments, '--config.num_steps=1000000')
-  while not list(tmp_path.glob('s/cells/*/metrics.jsonl')):
-    time.sleep(0.2)
+  begun = lambda: tmp_path.glob('s/cells/*/metrics.jsonl')
+  while not any(path.stat().st_size for path in begun()):
+    time.sleep(0.05)
     assert killed.poll() is None
   killed.send_signal(signal.SIGTERM)
-  assert 'checkpoint' in killed.communicate(timeout=600)[1]
+  assert 'the same command goes on' in killed.communicate(timeout=600)[1]
   [step] = {int(p.name) for p in tmp_path.glob(checkpoints)}
-  [rows] = tmp_path.glob('s/cells/*/metrics.jsonl')
-  begun = rows.stat().st_ino
+  [mark] = tmp_path.glob('s/cells/*/run.json')
+  made = mark.stat().st_ino
   measured = json.loads(plans.read_text())
   done = start(*arguments, '--config.num_steps=1000000')
   _, error = done.communicate(timeout=600)
   assert done.returncode == 0, error
-  assert rows.stat().st_ino == begun  # went on, did not start anew
+  assert mark.stat().st_ino == made  # went on, did not start anew
   assert json.loads(plans.read_text()) == measured
   first, second = lines(tmp_path / 's/results.jsonl')
   assert first['steps'] == second['steps'] > step

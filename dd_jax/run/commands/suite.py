@@ -103,8 +103,9 @@ def _line(runner: Runner, cell: Cell, ledger: Ledger) -> dict[str, Any]:
       changes = runner.measured(cell)
       ledger.keep(cell, changes)
     return runner.run(cell, changes, anew=cell.name in ledger.lines)
-  except (Interrupted, Stop):
-    raise
+  except (Interrupted, Stop) as stop:
+    print('stopped: the same command goes on from here', file=sys.stderr)
+    raise Stop(stop.signum) from None
   except Exception as error:
     kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
     text = f'{kind}{one_line(error)}'
