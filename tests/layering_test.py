@@ -97,6 +97,7 @@ FLOORS = (
   'run.grid',
   'run.cell',
   'run.ledger',
+  'run.ranking',
   'run.published',
   'run.compared',
   'register',

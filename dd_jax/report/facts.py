@@ -98,6 +98,26 @@ def whole_name(result: Mapping[str, Any]) -> str:
   return f'Whole training set{rest}'
 
 
+def labels(result: Mapping[str, Any]) -> str:
+  """Which labels learners were trained on, in words; '' if untold."""
+  held = mapping(result.get('labels'))
+  if held.get('kind') == 'soft':
+    beside = result.get('baselines')
+    rest = '; those of real images are hard' if beside else ''
+    return f'soft, the own ones of the set{rest}'
+  teacher = mapping(held.get('teacher'))
+  if not teacher:
+    return str(held.get('kind', ''))
+  name = mapping(teacher.get('network')).get('name')
+  return (
+    f'of a teacher at every step ({name}, '
+    f'{formats.count(teacher.get("parameters"))} parameters, '
+    f'{formats.count(teacher.get("steps"))} steps on real images, '
+    f'{teacher.get("test_accuracy"):.2f} % on the test images, temperature '
+    f'{teacher.get("temperature"):g})'
+  )
+
+
 def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   """How far the set is ahead of a baseline, in words; or None."""
   own = scores.read('', result.get('test_accuracy'))

@@ -228,7 +228,16 @@ def _scores(result: Mapping[str, Any]) -> Markup:
   shown = scores.comparison(rows, protocol) if rows else Markup('')
   left_out = _left_out(result)
   lead = facts.selection(result)
-  return _section('Scores', lead, shown, left_out, _others(result))
+  return _section(
+    'Scores', lead, shown, _trained_on(result), left_out, _others(result)
+  )
+
+
+def _trained_on(result: Mapping[str, Any]) -> Markup:
+  """Which labels the learners of that table were told."""
+  said = facts.labels(result)
+  told = f'Labels: {said}.'
+  return element('p', {'class': 'caption'}, told) if said else Markup('')
 
 
 def _left_out(result: Mapping[str, Any]) -> Markup:

@@ -14,11 +14,10 @@ import jax
 from absl import flags, logging
 
 from dd_jax import register
-from dd_jax.report.facts import unequal
+from dd_jax.report.facts import labels, unequal
 from dd_jax.run import (
   compiled,
   help_text,
-  labels,
   machine,
   metric_table,
   precision,
@@ -267,7 +266,7 @@ def table(found: Mapping[str, Any]) -> str:
   if 'test_set' in found:  # not of a run of an earlier version
     lines += _sureness(own, found['test_set'])
   if 'labels' in found:
-    lines.append(f'  {labels.line(found)}')
+    lines.append(f'  labels: {labels(found)}')
   lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
   if 'whole' in found:
     lines.append(f'  {_whole(found["whole"])}')
