@@ -1,8 +1,6 @@
 """A grid of runs: what is run, what is kept, what is refused."""
 
 import json
-import signal
-import time
 
 import pytest
 
@@ -66,35 +64,6 @@ def test_cells_are_run_once_and_failures_do_not_stop_them(
   path.write_text(JUDGE.replace('3', '4') + GRID)
   got = call(*flags, command='suite')
   assert got.status == 2 and 'judge.steps was 3, now 4' in got.error
-
-
-@pytest.mark.slow
-def test_a_killed_cell_goes_on_and_seeds_share_what_was_measured(
-  start, small_npz, tmp_path
-):
-  small_npz()
-  grids = GRID.replace("'random', ", '').replace('0.1', '20')
-  (tmp_path / 'g.toml').write_text(JUDGE + grids)
-  arguments = ('suite', 'g.toml', '--workdir=s')
-  plans, checkpoints = tmp_path / 's/plans.json', 's/cells/*/checkpoints/[0-9]*'
-  killed = start(*arguments, '--config.num_steps=1000000')
-  begun = lambda: tmp_path.glob('s/cells/*/metrics.jsonl')
-  while not any(path.stat().st_size for path in begun()):
-    time.sleep(0.05)
-    assert killed.poll() is None
-  killed.send_signal(signal.SIGTERM)
-  assert 'the same command goes on' in killed.communicate(timeout=600)[1]
-  [step] = {int(p.name) for p in tmp_path.glob(checkpoints)}
-  [mark] = tmp_path.glob('s/cells/*/run.json')
-  made = mark.stat().st_ino
-  measured = json.loads(plans.read_text())
-  done = start(*arguments, '--config.num_steps=1000000')
-  _, error = done.communicate(timeout=600)
-  assert done.returncode == 0, error
-  assert mark.stat().st_ino == made  # went on, did not start anew
-  assert json.loads(plans.read_text()) == measured
-  first, second = lines(tmp_path / 's/results.jsonl')
-  assert first['steps'] == second['steps'] > step
 
 
 @pytest.mark.parametrize(
