@@ -10,6 +10,7 @@ from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset, from_arrays
 from dd_jax.run import limits, loading, pipeline, recipe, settings
 from dd_jax.run.outcome import Outcome
+from dd_jax.run.stages import tell
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter, ProgressWriter, Writer
 from dd_jax.types import UserError
@@ -82,13 +83,16 @@ def distill(
     )
   recipe.update(chosen, {'dataset': dataset.name})
   folder = _folder(workdir, resume)
-  return pipeline.run(
+  told = writers(folder, chosen, progress)
+  outcome = pipeline.run(
     chosen,
     dataset=dataset,
     workdir=folder,
-    writers=writers(folder, chosen, progress),
+    writers=told,
     command=functools.partial(_command, method, ipc, seed),
   )
+  tell(told, [f'warning: {w}' for w in outcome.result['warnings']])
+  return outcome
 
 
 def _command(method: str, ipc: int, seed: int, found: Mapping[str, str]) -> str:

@@ -146,6 +146,26 @@ def test_the_page_on_the_artefact_needs_neither_jax_nor_the_package(
     np.testing.assert_array_equal(found['predicted'][:6], [0, 0, 1, 1, 2, 2])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('encoding', ['one-hot', 'centred'])
+def test_pytorch_reads_the_artefact(encoding, tmp_path, monkeypatch):
+  """Images and labels as they are, and real images meet them."""
+  pytorch = pytest.importorskip('torch')
+  made, real = made_set()
+  made.metadata['label_encoding'] = encoding
+  artifact.save(tmp_path / 'distilled.npz', made)
+  monkeypatch.chdir(tmp_path)
+  found: dict[str, object] = {}
+  exec((DOCS / 'examples' / 'pytorch_reader.py').read_text('utf-8'), found)
+  image = found['image'].permute(0, 2, 3, 1).numpy()
+  np.testing.assert_array_equal(image, made.data.image)
+  np.testing.assert_array_equal(found['target'].numpy(), made.data.label)
+  pixels = pytorch.from_numpy(real[:6] / 255).permute(0, 3, 1, 2)
+  seen = found['to_model_space'](pixels).permute(0, 2, 3, 1).numpy()
+  np.testing.assert_allclose(seen, made.data.image, atol=1e-5)
+  assert found['loss_of'](found['target'], found['target']).isfinite()
+
+
 def test_the_page_on_the_artefact_names_every_array(tmp_path):
   page = (DOCS / 'artefact.md').read_text('utf-8')
   artifact.save(tmp_path / 'a.npz', made_set('kip')[0])
@@ -283,10 +303,12 @@ def test_the_examples_keep_the_laws(examples, law):
   getattr(fresh_import('laws'), law)()
 
 
-def test_the_page_shows_every_example():
-  shown = re.findall(r'examples/(\w+)\.py', (DOCS / 'extending.md').read_text())
+def test_the_pages_show_every_example():
+  pages = (DOCS / f'{name}.md' for name in ('extending', 'artefact'))
+  text = ''.join(page.read_text('utf-8') for page in pages)
+  shown = re.findall(r'examples/(\w+)\.py', text)
   files = {path.stem for path in DOCS.glob('examples/*.py')}
-  others = {'classifier', 'digits_moments', 'laws'}
+  others = {'classifier', 'digits_moments', 'laws', 'pytorch_reader'}
   assert set(shown) == files == {*EXAMPLES, *others}
 
 

@@ -61,11 +61,13 @@ class Seen(NamedTuple):
     changed: with it, in percent.
     lost: the share of right answers that it costs, at the most: the estimate
       and two standard errors of the paired difference (McNemar's).
+    least: that share at the least, below 0 where the operation may help.
   """
 
   plain: float
   changed: float
   lost: float
+  least: float
 
 
 def measure(key: Key, real: Arrays, num_classes: int) -> dict[str, Seen]:
@@ -96,9 +98,11 @@ def seen(plain: np.ndarray, changed: np.ndarray) -> Seen:
   """Compares answers to the same images, right or not: bool `[n]` each."""
   gap = plain.astype(float) - changed
   error = np.sqrt(gap.var() / len(gap))
-  lost = (gap.mean() + 2 * error) / max(plain.mean(), 1 / len(gap))
+  right = max(plain.mean(), 1 / len(gap))
+  lost, least = ((gap.mean() + by * error) / right for by in (2, -2))
   percent = lambda right: round(100 * float(right.mean()), 1)
-  return Seen(percent(plain), percent(changed), round(float(lost), 3))
+  bounds = round(float(lost), 3), round(float(least), 3)
+  return Seen(percent(plain), percent(changed), *bounds)
 
 
 def pooled(image: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dd_jax.evaluation.tester import (
   source_accuracy,
   source_predictions,
 )
+from dd_jax.evaluation.ticks import Report, Step, told
 from dd_jax.networks import Network
 from dd_jax.training import (
   Batch,
@@ -44,8 +45,6 @@ _MIX = 1  # folded into the key of the batches
 
 Support: TypeAlias = LabeledData | DistilledData
 """What learners are trained on."""
-Step: TypeAlias = int | jax.Array
-"""The number of a step."""
 
 
 class Recipe(NamedTuple):
@@ -61,6 +60,9 @@ class Recipe(NamedTuple):
     augment: of each batch, or None.
     mix: of each batch's images and labels, after that; or None.
     mesh: whose `data` axis learners are split over, or None.
+    relabel: gives every batch the labels of its images as they are shown, in
+      place of its own; or None.
+    report: told how far training is, or None.
   """
 
   network: Network
@@ -74,6 +76,8 @@ class Recipe(NamedTuple):
   augment: Augment | None = None
   mix: Mix | None = None
   mesh: jax.sharding.Mesh | None = None
+  relabel: Callable[[jax.Array], jax.Array] | None = None
+  report: Report | None = None
 
 
 def recipe_steps(recipe: Recipe) -> Callable[[Any], int | jax.Array]:
@@ -106,6 +110,8 @@ def course(
   batches, _ = epochs(k_data, support, recipe.batch_size, recipe.augment)
   if recipe.mix is not None:
     batches = mixed(jax.random.fold_in(k_data, _MIX), batches, recipe.mix)
+  if recipe.relabel is not None:
+    batches = _relabelled(batches, recipe.relabel)
 
   def step(model: Model, batch: Batch) -> Model:
     return train_step(recipe.network, optimizer, recipe.loss, model, batch)
@@ -113,7 +119,24 @@ def course(
   def advance(model: Model, first: Step, last: Step) -> Model:
     return train(step, model, lambda i: batches(first + i), last - first)
 
-  return model, advance
+  if recipe.report is None:
+    return model, advance
+  total = recipe_steps(recipe)(data)
+  return model, told(advance, recipe.report, total)
+
+
+def _relabelled(
+  batches: Callable[[jax.Array], Batch],
+  relabel: Callable[[jax.Array], jax.Array],
+) -> Callable[[jax.Array], Batch]:
+  """`batches` with the labels that their images are given."""
+
+  def one(i: jax.Array) -> Batch:
+    plain = batches(i)
+    label = relabel(plain.data.image)
+    return plain._replace(data=plain.data._replace(label=label))
+
+  return one
 
 
 def learner_test(recipe: Recipe) -> Tester:

@@ -1,5 +1,6 @@
 """The score of a distilled set: its accuracy under a protocol."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -7,9 +8,18 @@ import numpy as np
 
 from dd_jax.data.source import Source, classes
 from dd_jax.evaluation import tally
+from dd_jax.evaluation.metrics import (
+  Case,
+  Measure,
+  Wanted,
+  measured,
+  over,
+)
 from dd_jax.evaluation.protocols import Protocol
-from dd_jax.evaluation.tester import Tester, accuracies
-from dd_jax.types import DistilledData, Key
+from dd_jax.evaluation.tester import Tester, accuracies, source_predictions
+from dd_jax.types import DistilledData, Key, PyTree
+
+_METRIC_SEED = 0
 
 
 class Score(NamedTuple):
@@ -25,6 +35,7 @@ class Score(NamedTuple):
       where the protocol tells accuracies alone, as is `counts`.
     undecided: answers that were not finite, of all learners; they are wrong.
     counts: `[k][k + 1]`, see `tally.confusion`; None for a baseline.
+    metrics: what else was asked of the learners, by name; None where nothing.
   """
 
   protocol: str
@@ -35,6 +46,7 @@ class Score(NamedTuple):
   balanced: float | None = None
   undecided: int = 0
   counts: tally.Counts | None = None
+  metrics: Mapping[str, Measure] | None = None
 
 
 def evaluate(
@@ -44,8 +56,19 @@ def evaluate(
   test: Source,
   *,
   num_learners: int = 5,
+  wanted: Wanted | None = None,
 ) -> Score:
-  """Scores `data` on `test` with fresh learners, all together."""
+  """Scores `data` on `test` with fresh learners, all together.
+
+  Args:
+    protocol: how.
+    key: of the learners.
+    data: the set.
+    test: real examples.
+    num_learners: of a protocol that is not exact.
+    wanted: metrics beside the accuracy, of the same learners, or None; the
+      protocol's `score` must be a `Tester`.
+  """
   count = 1 if protocol.exact else num_learners
   keys = jax.random.split(key, count)
   runs = 'exact' if protocol.exact else several(count, 'learner')
@@ -53,7 +76,8 @@ def evaluate(
     found = _percent(protocol.name, protocol.score(keys, data, test))
     return found._replace(runs=runs)
   tester = protocol.score
-  predicted = tester.predict(keys, data, test)
+  learners = tester.fit(keys, data)
+  predicted = tester.ask(source_predictions, learners, test)
   counts = tally.confusion(
     np.asarray(predicted), np.asarray(classes(test)), test.num_classes
   )
@@ -63,7 +87,19 @@ def evaluate(
     balanced=round(tally.balanced(counts), 4),
     undecided=tally.undecided(counts),
     counts=counts,
+    metrics=_metrics(wanted, tester, learners, test),
   )
+
+
+def _metrics(
+  wanted: Wanted | None, tester: Tester, learners: PyTree, test: Source
+) -> Mapping[str, Measure] | None:
+  """What is asked beside the accuracy; draws are the same for every set."""
+  if wanted is None:
+    return None
+  key = jax.random.key(_METRIC_SEED)
+  case = Case(tester, learners, test, wanted.pixels, wanted.budget, key)
+  return measured(wanted.names, case)
 
 
 def _percent(name: str, shares: jax.Array) -> Score:
@@ -88,7 +124,17 @@ def of_draws(scores: list[Score]) -> Score:
     runs=several(len(scores), 'draw') + each,
     balanced=round(sum(parts) / len(parts), 4) if parts else None,
     undecided=sum(s.undecided for s in scores),
+    metrics=_of_each([s.metrics for s in scores if s.metrics]),
   )
+
+
+def _of_each(
+  draws: list[Mapping[str, Measure]],
+) -> Mapping[str, Measure] | None:
+  """Metrics over draws, of whose learners each gave one value."""
+  if not draws:
+    return None
+  return {name: over([held[name] for held in draws]) for name in draws[0]}
 
 
 def several(count: int, what: str) -> str:

@@ -135,20 +135,42 @@ def source_predictions(
   Returns:
     int32 `[n]`; `UNDECIDED` where not all `k` numbers are finite.
   """
+  return _over_source(lambda image: decided(predict(image)), source)
+
+
+def source_answers(answer: Answer, source: Source) -> jax.Array:
+  """All that `answer` gives to the examples of `source`: `[n, k]`.
+
+  Read as `source_predictions` does.
+  """
+  return _over_source(answer, source)
+
+
+def decided(answer: jax.Array) -> jax.Array:
+  """The class of the largest of `[n, k]`: int32 `[n]`.
+
+  `UNDECIDED` where not all `k` numbers are finite.
+  """
+  known = jnp.isfinite(answer).all(-1)
+  return jnp.where(known, answer.argmax(-1), UNDECIDED).astype(jnp.int32)
+
+
+def _over_source(
+  ask: Callable[[jax.Array], jax.Array], source: Source
+) -> jax.Array:
+  """What `ask` gives to all examples, `[n, ...]`, in chunks."""
   size = len(source)
 
-  def chosen(indices: jax.Array) -> jax.Array:
-    batch = source.take(jnp.minimum(indices, size - 1))
-    answer = predict(batch.image)
-    known = jnp.isfinite(answer).all(-1)
-    return jnp.where(known, answer.argmax(-1), UNDECIDED).astype(jnp.int32)
+  def one(indices: jax.Array) -> jax.Array:
+    return ask(source.take(jnp.minimum(indices, size - 1)).image)
 
   if isinstance(source, HostSource):
     starts = range(0, size, _HOST_CHUNK)
-    parts = [chosen(jnp.arange(i, i + _HOST_CHUNK)) for i in starts]
+    parts = [one(jnp.arange(i, i + _HOST_CHUNK)) for i in starts]
     return jnp.concatenate(parts)[:size]
   indices = jnp.arange(-(-size // _CHUNK) * _CHUNK).reshape(-1, _CHUNK)
-  return jax.lax.map(chosen, indices).reshape(-1)[:size]
+  found = jax.lax.map(one, indices)
+  return found.reshape(-1, *found.shape[2:])[:size]
 
 
 def source_accuracy(

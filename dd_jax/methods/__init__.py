@@ -17,6 +17,7 @@ from dd_jax.methods import (
   dsa,
   frepo,
   ftd,
+  hard_examples,
   idc,
   idm,
   kip,
@@ -60,5 +61,12 @@ METHODS: dict[str, Method] = {
   'tesla': tesla.METHOD,
   'ftd': ftd.METHOD,
   'datm': datm.METHOD,
-} | selection.METHODS
+  **selection.METHODS,
+  **hard_examples.METHODS,
+}
 """By name."""
+
+
+def baselines() -> list[str]:
+  """The names of those that choose real images, registered ones included."""
+  return [*selection.SELECTIONS, *hard_examples.METHODS]

@@ -20,7 +20,7 @@ from dd_jax.distiller import Context, Distiller, Learned, from_loss
 from dd_jax.kernels.ridge import Ridge, predict
 from dd_jax.losses import accuracy, label_margin, squared_error
 from dd_jax.methods.method import Method
-from dd_jax.methods.pooled import pooled
+from dd_jax.methods.pooled import Report, pooled
 from dd_jax.networks import Network, Outputs
 from dd_jax.parameterization.base import Parameterization
 from dd_jax.platform import Platform
@@ -44,6 +44,7 @@ def frepo(
   inner_optimizer: optax.GradientTransformation | None = None,
   inner_batch_size: int = 1000,
   inner_steps: int = 1,
+  report: Report | None = None,
 ) -> Distiller:
   """Neural feature regression with pooling.
 
@@ -62,6 +63,7 @@ def frepo(
       3e-4.
     inner_batch_size: support images in one inner step, at most.
     inner_steps: steps that the network in use takes after an outer step.
+    report: told how far the pool is trained at the start, or None.
   """
 
   def loss(
@@ -93,6 +95,7 @@ def frepo(
     size=pool_size,
     max_age=max_age,
     batch_size=inner_batch_size,
+    report=report,
     steps=(inner_steps, inner_steps),
   )
   return members.aged(

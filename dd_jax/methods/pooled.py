@@ -6,10 +6,11 @@ at the start; after an outer step the network in use takes a few steps.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from dd_jax.data.source import Source
@@ -35,6 +36,10 @@ class Pooled(NamedTuple):
   aged: Callable[[Distiller], Distiller]
 
 
+Report: TypeAlias = Callable[[int, int], None]
+"""`(steps done, steps in all)`, called on the host."""
+
+
 def pooled(
   network: Network,
   optimizer: optax.GradientTransformation,
@@ -43,6 +48,7 @@ def pooled(
   max_age: int,
   batch_size: int,
   steps: tuple[int, int],
+  report: Report | None = None,
 ) -> Pooled:
   """A pool that trains on the support set, with squared error.
 
@@ -54,6 +60,7 @@ def pooled(
     batch_size: support images in one inner step, at most.
     steps: the network in use takes a number of steps drawn from this closed
       range.
+    report: told how far members are trained at the start, or None.
 
   Raises:
     UserError: an empty range.
@@ -78,15 +85,20 @@ def pooled(
     return model
 
   @jax.jit
-  def trained(key: Key, data: LabeledData, members: Model) -> Model:
-    """Trains each member, on the starting set, to the age it claims."""
+  def grown(key: Key, data: LabeledData, member: Model) -> Model:
+    """Trains a member, on the starting set, to the age it claims."""
     batches, _ = epochs(key, data, batch_size)
+    newborn = member._replace(age=jnp.zeros_like(member.age))
+    return train(one_step, newborn, batches, member.age)
 
-    def one(member: Model) -> Model:
-      newborn = member._replace(age=jnp.zeros_like(member.age))
-      return train(one_step, newborn, batches, member.age)
-
-    return jax.lax.map(one, members)
+  def trained(key: Key, data: LabeledData, members: Model) -> Model:
+    """Trains all members, one after the other."""
+    found: list[Model] = []
+    for i in range(size):
+      found.append(grown(key, data, _member(members, i)))
+      if report is not None:
+        _tell(report, found, members)
+    return jax.tree.map(lambda *a: jnp.stack(a), *found)
 
   def aged(base: Distiller) -> Distiller:
     def init(key: Key, source: Source) -> State:
@@ -98,3 +110,17 @@ def pooled(
     return base._replace(init=init)
 
   return Pooled(models, advance, aged)
+
+
+def _member(members: Model, i: int) -> Model:
+  found: Model = jax.tree.map(lambda a: a[i], members)
+  return found
+
+
+def _tell(report: Report, found: list[Model], members: Model) -> None:
+  """Reports the steps of members that are trained; not while this is traced."""
+  if isinstance(members.age, jax.core.Tracer):
+    return
+  jax.block_until_ready(found[-1])
+  steps = np.asarray(members.age)
+  report(int(steps[: len(found)].sum()), int(steps.sum()))

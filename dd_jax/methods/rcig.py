@@ -21,7 +21,7 @@ from dd_jax.kernels.ridge import Ridge
 from dd_jax.methods.bilevel import BilevelProblem
 from dd_jax.methods.implicit_gradient import implicit_gradient
 from dd_jax.methods.method import Method
-from dd_jax.methods.pooled import pooled
+from dd_jax.methods.pooled import Report, pooled
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
 from dd_jax.types import UserError
@@ -45,6 +45,7 @@ def rcig(
   inner_optimizer: optax.GradientTransformation | None = None,
   inner_batch_size: int = 1000,
   inner_steps: int = 15,
+  report: Report | None = None,
 ) -> Distiller:
   """Reparameterised convexified implicit gradients.
 
@@ -78,6 +79,7 @@ def rcig(
     size=pool_size,
     max_age=max_age,
     batch_size=inner_batch_size,
+    report=report,
     steps=(1, inner_steps),
   )
   return members.aged(

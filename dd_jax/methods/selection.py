@@ -93,15 +93,48 @@ def herding(
   nothing is chosen twice while there is something else.
   """
   del key
+  return _greedy(_herd, source, ipc, features)
+
+
+def kcentre(
+  key: Key, source: Source, ipc: int, features: Features
+) -> np.ndarray:
+  """Greedy k-centre (Sener & Savarese, arXiv 1708.00489): int32 `[k, ipc]`.
+
+  The example nearest to the class mean first, then always the one that is
+  farthest from the nearest of those chosen; nothing is chosen twice while there
+  is something else.
+  """
+  del key
+  return _greedy(_farthest, source, ipc, features)
+
+
+def _greedy(
+  choose: Callable[[np.ndarray, int], np.ndarray],
+  source: Source,
+  ipc: int,
+  features: Features,
+) -> np.ndarray:
+  """Chooses from each class: `choose(features [m, d], count) -> rows`."""
   check_least(1, ipc=ipc)
   check_counts(source, 1)
   chosen = [
     members[
-      _herd(_class_features(source, members, features), min(ipc, len(members)))
+      choose(_class_features(source, members, features), min(ipc, len(members)))
     ]
     for members in class_members(source)
   ]
   return np.stack([np.resize(rows, ipc) for rows in chosen]).astype(np.int32)
+
+
+def _farthest(x: np.ndarray, count: int) -> np.ndarray:
+  rows = [int(np.argmin(np.sum((x - x.mean(0)) ** 2, 1)))]
+  gap = np.full(len(x), np.inf)
+  while len(rows) < count:
+    gap = np.minimum(gap, np.sum((x - x[rows[-1]]) ** 2, 1))
+    gap[rows] = -1
+    rows.append(int(np.argmax(gap)))
+  return np.array(rows)
 
 
 def _herd(x: np.ndarray, count: int) -> np.ndarray:
@@ -145,6 +178,7 @@ SELECTIONS: dict[str, Select] = {
   'random': random,
   'herding': herding,
   'kmeans': kmeans,
+  'kcentre': kcentre,
 }
 """By name."""
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dd_jax.report import axes, formats
+from dd_jax.report import axes, formats, svg
 from dd_jax.report.axes import Axis
 from dd_jax.report.markup import Markup, element, join
 
@@ -195,7 +195,7 @@ def _chart(name: str, curve: Curve, y: Axis, selected: float | None) -> Markup:
   return element(
     'svg',
     attributes,
-    _text(frame.left, 18, 'start', name, 'name'),
+    svg.text(frame.left, 18, 'start', name, 'name'),
     *_y_ticks(frame),
     *_x_ticks(frame),
     *_drawn(curve, frame),
@@ -212,22 +212,22 @@ def _y_ticks(frame: Frame) -> list[Markup]:
   parts = []
   for tick, name in zip(frame.y.ticks, axes.labels(frame.y), strict=True):
     at = round(float(frame.down(tick)), 1)
-    parts.append(_line(frame.left, at, _WIDTH - _RIGHT, at, 'rule'))
-    parts.append(_text(frame.left - 8, at + 4.5, 'end', name))
+    parts.append(svg.line(frame.left, at, _WIDTH - _RIGHT, at, 'rule'))
+    parts.append(svg.text(frame.left - 8, at + 4.5, 'end', name))
   return parts
 
 
 def _x_ticks(frame: Frame) -> list[Markup]:
   floor = _HEIGHT - _BOTTOM
-  parts = [_line(frame.left, floor, _WIDTH - _RIGHT, floor, 'base')]
+  parts = [svg.line(frame.left, floor, _WIDTH - _RIGHT, floor, 'base')]
   for tick, name in zip(frame.x.ticks, axes.labels(frame.x), strict=True):
     at = round(float(frame.across(tick)), 1)
     # A label at the right end would leave the picture if it were centred.
     anchor = 'end' if at > _WIDTH - 28 else 'middle'
     near = _WIDTH - 4 if anchor == 'end' else at
-    parts.append(_line(at, floor, at, floor + 4, 'base'))
-    parts.append(_text(near, floor + 19, anchor, name))
-  parts.append(_text(_WIDTH - _RIGHT, _HEIGHT - 5, 'end', 'outer step'))
+    parts.append(svg.line(at, floor, at, floor + 4, 'base'))
+    parts.append(svg.text(near, floor + 19, anchor, name))
+  parts.append(svg.text(_WIDTH - _RIGHT, _HEIGHT - 5, 'end', 'outer step'))
   return parts
 
 
@@ -253,13 +253,14 @@ def _chosen(curve: Curve, selected: float | None, frame: Frame) -> list[Markup]:
   step, value = curve.step[known], curve.value[known]
   nearest = value[np.abs(step - selected).argmin()]
   at, height = float(frame.across(selected)), float(frame.down(nearest))
-  circle = {'class': 'ring', 'cx': f'{at:.1f}', 'cy': f'{height:.1f}', 'r': 5}
   end = at > _WIDTH / 2
   label = f'step {round(selected):,}'
   return [
-    _line(round(at, 1), _TOP - 20, round(at, 1), _HEIGHT - _BOTTOM, 'chosen'),
-    element('circle', circle),
-    _text(
+    svg.line(
+      round(at, 1), _TOP - 20, round(at, 1), _HEIGHT - _BOTTOM, 'chosen'
+    ),
+    svg.dot(at, height, 5, 'ring'),
+    svg.text(
       at + (-7 if end else 7),
       _TOP - 10,
       'end' if end else 'start',
@@ -285,23 +286,5 @@ def _path(across: np.ndarray, down: np.ndarray, start: str = 'M') -> str:
 
 def _dots(across: np.ndarray, down: np.ndarray) -> Markup:
   return join(
-    *(
-      element(
-        'circle',
-        {'class': 'dot', 'cx': f'{a:.1f}', 'cy': f'{b:.1f}', 'r': 3},
-      )
-      for a, b in zip(across, down, strict=True)
-    )
+    *(svg.dot(float(a), float(b)) for a, b in zip(across, down, strict=True))
   )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-  ends = {'x1': x1, 'y1': y1, 'x2': x2, 'y2': y2}
-  return element('line', {'class': kind, **ends})
-
-
-def _text(
-  x: float, y: float, anchor: str, content: str, kind: str = 'tick'
-) -> Markup:
-  place = {'x': f'{x:.1f}', 'y': f'{y:.1f}', 'text-anchor': anchor}
-  return element('text', {'class': kind, **place}, content)

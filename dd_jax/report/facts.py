@@ -36,6 +36,14 @@ def per_class(result: Mapping[str, Any]) -> object:
   return result.get('images_per_class', result.get('ipc'))
 
 
+def per_class_text(result: Mapping[str, Any]) -> str:
+  """`10 per class`, `1 to 3 per class`, or ''."""
+  each, counts = per_class(result), by_class(result)
+  if counts:
+    return f'{min(counts)} to {max(counts)} per class'
+  return f'{each} per class' if each is not None else ''
+
+
 def by_class(result: Mapping[str, Any]) -> tuple[int, ...]:
   """Images of each class where they differ; or nothing."""
   return tuple(result.get('images_by_class', ()))

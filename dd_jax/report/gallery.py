@@ -63,7 +63,8 @@ def figure(images: Images) -> Markup:
   """
   blocks, encoding = _fit(_blocks(images))
   cards = len(blocks) > 1 and _most(blocks) == 1
-  parts = [_block(block, encoding, cards) for block in blocks]
+  columns = pictures.class_columns(_most(blocks))
+  parts = [_block(block, encoding, columns, cards) for block in blocks]
   heads = [] if cards else [_heads(images.start is not None)]
   kind = 'cards' if cards else 'rows'
   if images.start is None:
@@ -108,7 +109,8 @@ def _fit(blocks: list[Block]) -> tuple[list[Block], Encoding]:
   """Returns the blocks, cut down as little as the bytes allow."""
   for fewer, encoding in _attempts(blocks):
     # Distilled images are nearer to noise than real ones: they decide.
-    if sum(len(_encoded(b.image, encoding)) for b in fewer) <= _BYTES:
+    columns = pictures.class_columns(_most(fewer))
+    if sum(len(_encoded(b.image, encoding, columns)) for b in fewer) <= _BYTES:
       break
   return fewer, encoding
 
@@ -177,29 +179,31 @@ def _pixels(blocks: list[Block]) -> int:
   return sum(math.prod(block.image.shape[:3]) for block in blocks)
 
 
-def _encoded(images: np.ndarray, encoding: Encoding) -> bytes:
+def _encoded(images: np.ndarray, encoding: Encoding, columns: int) -> bytes:
   gap = max(1, round(images.shape[1] * encoding.scale / 24))
   drawn = pictures.transparent_grid(
     images,
-    columns=pictures.class_columns(len(images)),
+    columns=min(columns, len(images)),
     scale=encoding.scale,
     gap=gap,
   )
   return pictures.encode(drawn, encoding.quality)
 
 
-def _block(block: Block, encoding: Encoding, card: bool) -> Markup:
+def _block(
+  block: Block, encoding: Encoding, columns: int, card: bool
+) -> Markup:
   many = len(block.image)
-  columns = pictures.class_columns(many)
   # As wide as looks good, and never wider than the space there is.
   most = 480 if block.start is not None else 860
-  width = _SHOWN if card else min(columns * _SHOWN, most)
+  full = _SHOWN if card else min(columns * _SHOWN, most)
+  width = full * min(columns, many) // columns  # images are of one size
   sides = [('distilled', block.image), ('starting', block.start)]
   drawn = [
     element(
       'img',
       {
-        'src': pictures.data_uri(_encoded(side, encoding)),
+        'src': pictures.data_uri(_encoded(side, encoding, columns)),
         'alt': f'{many} {name} image{"s" * (many > 1)}: {block.name}',
         'style': f'width:{width}px',
       },

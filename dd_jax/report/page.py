@@ -14,6 +14,7 @@ from dd_jax.report import (
   formats,
   gallery,
   labels,
+  metrics,
   scores,
 )
 from dd_jax.report.document import document
@@ -55,6 +56,7 @@ def render(report: Report, *, alone: bool = False) -> str:
     _notes(report.result),
     _scores(report.result),
     _by_class(report),
+    _section('Beyond accuracy', '', metrics.table(report.result)),
     _images(report),
     _labels(report),
     _section('Learning curves', _told(report), charts(report)),
@@ -121,10 +123,10 @@ def _header(report: Report) -> Markup:
 
 
 def _subtitle(report: Report) -> str:
-  n, each = len(report.images.image), facts.per_class(report.result)
+  n, each = len(report.images.image), facts.per_class_text(report.result)
   train = facts.train_count(report.result)
   place = f' in place of {train:,}' if train else ''
-  per_class = f', {each} per class' if each is not None else ''
+  per_class = f', {each}' if each else ''
   if facts.factorised(report.result):
     per_class = (
       f', decoded from the storage of {facts.plain_images(report.result)}'

@@ -15,11 +15,20 @@ from absl import flags, logging
 
 from dd_jax import register
 from dd_jax.report.facts import unequal
-from dd_jax.run import help_text, machine, settings
+from dd_jax.run import (
+  compiled,
+  help_text,
+  labels,
+  machine,
+  metric_table,
+  settings,
+)
 from dd_jax.run.answer import answering
 from dd_jax.run.interrupt import Signals, Stop
 from dd_jax.run.result import Interrupted
 from dd_jax.types import UserError
+
+_COMPILE_CACHE = 'compile_cache'
 
 
 def load_parts() -> None:
@@ -65,6 +74,17 @@ def new_flags() -> flags.FlagValues:
   found.set_gnu_getopt(True)
   flags.DEFINE_bool('quiet', False, 'Print errors and the result only.', found)
   return found
+
+
+def define_compile_cache(values: flags.FlagValues) -> None:
+  """The flag of commands that compile programs worth keeping."""
+  flags.DEFINE_bool(
+    _COMPILE_CACHE,
+    True,
+    'Keep compiled programs in the cache folder: the next run of the same kind '
+    'starts at once. --nocompile_cache neither keeps nor reads any.',
+    flag_values=values,
+  )
 
 
 def listed(values: flags.FlagValues) -> list[flags.Flag]:
@@ -117,6 +137,8 @@ def _run(command: Command, given: Sequence[str]) -> None:
   operands, fields = _parsed(command, given)
   quiet = command.flags['quiet'].value
   logging.set_verbosity(logging.ERROR if quiet else logging.WARNING)
+  if _COMPILE_CACHE in command.flags and command.flags[_COMPILE_CACHE].value:
+    compiled.keep()
   with answering(), Signals() as signals, signals.raising():
     if command.takes_fields:
       command.main(fields, *operands)
@@ -227,11 +249,16 @@ def table(found: Mapping[str, Any]) -> str:
   lines = [f'test accuracy under {found["protocol"]}: {percent(own)}']
   if 'test_set' in found:  # not of a run of an earlier version
     lines += _sureness(own, found['test_set'])
+  if 'labels' in found:
+    lines.append(f'  {labels.line(found)}')
   lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
   if 'whole' in found:
     lines.append(f'  {_whole(found["whole"])}')
   for name, score in found['other_scores'].items():
     lines.append(f'test accuracy under {name}: {percent(score)}')
+  told = metric_table.text(found)
+  if told:
+    lines.append(told)
   return '\n'.join(lines)
 
 

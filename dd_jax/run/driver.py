@@ -19,8 +19,8 @@ from dd_jax.distiller import Distiller
 from dd_jax.run.checkpoint import Checkpointer
 from dd_jax.run.chunk import ROWS, finite_leaves
 from dd_jax.run.input_pipeline import InputPipeline, input_pipeline
-from dd_jax.run.interrupt import Signals, Stop, compile_in_thread
-from dd_jax.run.loop import lowered
+from dd_jax.run.interrupt import Signals, Stop, in_thread
+from dd_jax.run.loop import Programs, lowered
 from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
 from dd_jax.run.rows import add, of_metrics, validated
@@ -50,6 +50,7 @@ def distill(
   checkpointer: Checkpointer | None = None,
   writers: Sequence[Writer] = (),
   mesh: jax.sharding.Mesh | None = None,
+  programs: Programs | None = None,
 ) -> Result:
   """Runs a method from `init` to its last outer step.
 
@@ -67,6 +68,7 @@ def distill(
     writers: told what happens.
     mesh: with an axis `data` of type Auto, over which the leading axis of every
       batch is split; None for one device.
+    programs: may hold the loop, compiled when it was measured.
 
   Returns:
     See `Result`.
@@ -87,6 +89,7 @@ def distill(
       writers,
       Placement(mesh),
       signals,
+      programs or Programs(),
     )
     try:
       run.start(seed, source)
@@ -118,6 +121,7 @@ class _Run:
     writers: Sequence[Writer],
     placement: Placement,
     signals: Signals,
+    programs: Programs,
   ) -> None:
     self.step = 0
     distilled = jax.jit(distiller.distilled)
@@ -128,6 +132,7 @@ class _Run:
     self._writers = writers
     self._placement = placement
     self._signals = signals
+    self._programs = programs
     self._saved: Saved | None = None
     self._input: InputPipeline | None = None
     self._program: Callable[..., Any] | None = None
@@ -267,7 +272,8 @@ class _Run:
           (self._saved.state, self._step_key),
           self.step,
         )
-      self._program = compile_in_thread(program, self._signals)
+      compiled = lambda: self._programs.compiled(program)
+      self._program = in_thread(compiled, self._signals)
     for text in self._placement.messages:
       self._note(text, text)
 

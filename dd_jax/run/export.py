@@ -11,6 +11,7 @@ from dd_jax.artifact import Artifact
 from dd_jax.data import folder as folders
 from dd_jax.data.labels import label_encoding
 from dd_jax.data.raw import Raw
+from dd_jax.exports.place import check_new
 from dd_jax.report.pictures import write_png
 from dd_jax.types import DistilledData, UserError
 
@@ -108,8 +109,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _check(folder: pathlib.Path, names: tuple[str, ...]) -> None:
-  if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-    raise UserError(f'{folder}: must be a new or an empty folder')
+  check_new(folder)
   for name in names:
     plain = name and name == pathlib.PurePath(name).name
     if not plain or name.startswith(('.', '_')):  # hidden ones are not read

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dd_jax.data import fitting, labels
+from dd_jax.evaluation.metrics import METRICS
+from dd_jax.methods import baselines
 from dd_jax.parameterization import STARTS
 from dd_jax.run.registries import REGISTRIES
 
@@ -89,10 +91,24 @@ FIELDS = {
   'they do; `never`; `measured`: where the real images allow it',
   'evaluation.features': 'what herding and k-means measure distances in: '
   '`pixels`, or `network` (one trained on the real data)',
-  'evaluation.baselines': '{SELECTIONS}',
+  'evaluation.baselines': '{BASELINES}',
   'evaluation.whole': 'scores a learner of all training images too: `auto`, '
   'where that costs no more than the score of the set; `yes`; `no`. See '
   '[](protocols.md#the-whole-training-set)',
+  'evaluation.labels': "what learners are trained on: `own`, the set's labels "
+  'as they are; `hard`, their largest entries; `teacher`, what a network says '
+  'of every view. See [](protocols.md#label-regimes)',
+  'evaluation.teacher.network': '{NETWORKS}: the teacher, with its usual '
+  'settings',
+  'evaluation.teacher.steps': 'of its training on real images; 0: three '
+  'epochs, at most 1,500',
+  'evaluation.teacher.temperature': 'of its softmax and of the learners of it',
+  'evaluation.metrics': '{METRICS}, or `corruptions`, all of those: of the '
+  'same learners. See [](protocols.md#more-than-accuracy)',
+  'evaluation.metric_examples': 'test images that are attacked or corrupted, '
+  'taken from the classes in turn; 0: all',
+  'evaluation.attack': 'largest change of a pixel in `fgsm` and `pgd`, in '
+  '255ths of the range from black to white',
   'evaluation.validation_learners': 'learners of one validation',
   'evaluation.validation_steps': 'steps of a learner in validation; 0: as in '
   'the test',
@@ -110,6 +126,8 @@ def described(field: str) -> str:
   names: dict[str, Iterable[str]] = {
     **{f'{kind.upper()}S': held for kind, held in REGISTRIES.items()},
     'STARTS': STARTS,
+    'BASELINES': baselines(),
+    'METRICS': METRICS,
     'PREPROCESSINGS': fitting.NAMES,
     'ENCODINGS': labels.NAMES,
   }

@@ -68,15 +68,6 @@ class Signals:
     self._previous = {}
 
 
-def compile_in_thread(lowered: Any, signals: Signals) -> Callable[..., Any]:
-  """Compiles in a thread: no signal is handled while XLA is at work in ours.
-
-  Raises:
-    Stop: a signal came; the compilation goes on.
-  """
-  return _in_thread(lowered.compile, signals)
-
-
 def interruptible(work: Callable[[], _T]) -> _T:
   """Does long work that no signal can stop, in a thread that can be left.
 
@@ -84,12 +75,13 @@ def interruptible(work: Callable[[], _T]) -> _T:
     Stop: a signal came; the work goes on.
   """
   with Signals() as signals:
-    return _in_thread(work, signals)
+    return in_thread(work, signals)
 
 
-def _in_thread(work: Callable[[], _T], signals: Signals) -> _T:
-  """The result of `work`, or `Stop` as soon as a signal comes.
+def in_thread(work: Callable[[], _T], signals: Signals) -> _T:
+  """The result of `work`, or `Stop` as soon as a signal comes: work goes on.
 
+  No signal is handled while XLA is at work in the thread that signals reach.
   The thread is no daemon: an interpreter that ends under a compilation aborts.
   Who cannot wait for it leaves by `os._exit`.
   """

@@ -35,9 +35,14 @@ MIRROR = 'evaluation.mirror'
 """May say so too: of the protocols."""
 
 TOLERATED = 0.2
-"""The share of right answers that an operation may cost, surely."""
+"""The share of right answers that an operation may cost, surely.
 
-_VERSION = 1
+One that may cost more is left out where it surely costs something. Few held-out
+images leave both open: then nothing speaks against an operation but that few
+were asked, it stays as the method's authors have it, and that is said.
+"""
+
+_VERSION = 2
 _WORDS = {
   'flip': 'mirrored held-out images',
   'color': 'recoloured held-out images',
@@ -86,8 +91,17 @@ def decide(config: Config, dataset: Dataset, cache: Cache) -> Decided:
 
 
 def allowed(name: str, found: Mapping[str, Seen]) -> bool:
-  """Whether an operation leaves images what they are, or is not measured."""
-  return name not in found or found[name].lost <= TOLERATED
+  """Whether nothing shows that an operation makes images something else."""
+  if name not in found:
+    return True
+  return found[name].lost <= TOLERATED or found[name].least <= 0
+
+
+def undecided(name: str, found: Mapping[str, Seen]) -> bool:
+  """Whether too few images were asked to tell what an operation costs."""
+  return (
+    allowed(name, found) and name in found and (found[name].lost > TOLERATED)
+  )
 
 
 def _decided(
@@ -115,17 +129,23 @@ def _note(
 ) -> str:
   """What was kept of the operations and what was not, and why."""
   left = [name for name in operations if not allowed(name, found)]
+  open_ = [name for name in operations if undecided(name, found)]
+  few = (
+    f'; too few held-out images to tell of {" or ".join(open_)}'
+    if open_
+    else ''
+  )
   if left:
     told = '; '.join(_figures(name, found) for name in left)
     return (
       f'{field}: {text}; no {" or ".join(left)}, which may cost over '
       f'{100 * TOLERATED:.0f} % of the right answers (two standard errors): '
-      f'{told}'
+      f'{told}{few}'
     )
   asked = [name for name in operations if name in found]
   worst = max(asked, key=lambda name: found[name].lost, default='')
   told = f', at worst {_figures(worst, found)}' if worst else ''
-  return f'{field}: {text}, all of it{told}'
+  return f'{field}: {text}, all of it{told}{few}'
 
 
 def _figures(name: str, found: Mapping[str, Seen]) -> str:

@@ -7,8 +7,10 @@ import jax
 
 from dd_jax.data.source import Source
 from dd_jax.evaluation.protocols import Protocol, Setting, protocol
+from dd_jax.evaluation.teacher import Teacher
+from dd_jax.evaluation.ticks import Report
 from dd_jax.kernels import Ridge
-from dd_jax.run import parts, recipe
+from dd_jax.run import labels, parts, recipe
 from dd_jax.run.recipe import Config
 
 
@@ -21,6 +23,8 @@ class Asked(NamedTuple):
     steps: of a learner; 0 for the protocol's own.
     mesh: whose `data` axis learners are split over, or None.
     held_out: real training images to choose by, or None.
+    teacher: labels what learners are shown, or None.
+    report: told how far learners are, or None.
   """
 
   name: str
@@ -28,6 +32,8 @@ class Asked(NamedTuple):
   steps: int
   mesh: jax.sharding.Mesh | None = None
   held_out: Source | None = None
+  teacher: Teacher | None = None
+  report: Report | None = None
 
 
 def protocol_of(
@@ -60,11 +66,15 @@ def protocol_of(
       networks=section['networks'],
       mirrors=section['mirror'] != 'never',
       held_out=asked.held_out,
+      teacher=asked.teacher,
       mesh=asked.mesh,
       platform=setting.platform,
+      report=asked.report,
     ),
   )
+  chosen = labels.under(chosen, config, asked.encoding)
   changes = [] if chosen.exact else _changes(learner, asked.steps)
+  changes += labels.named(config)
   return chosen._replace(name=_named(chosen.name, changes))
 
 

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterator
 
-from dd_jax.checks import check_name
-from dd_jax.run import recipe, whole
+from dd_jax.checks import check_name, check_positive
+from dd_jax.evaluation.metrics import METRICS, SUITE
+from dd_jax.methods import baselines
+from dd_jax.run import labels, recipe, whole
 from dd_jax.run.recipe import Config
 from dd_jax.types import UserError
 
@@ -57,8 +59,14 @@ def check(config: Config) -> None:
   if section['mirror']:  # '' is as the protocols have it
     check_name('evaluation.mirror', section['mirror'], _MIRROR)
   check_name('evaluation.whole', section['whole'], whole.CHOICES)
+  check_name('evaluation.labels', section['labels'], labels.REGIMES)
+  teacher = section['teacher']
+  check_name('evaluation.teacher.network', teacher['network'], recipe.NETWORKS)
+  check_positive(**{'evaluation.teacher.temperature': teacher['temperature']})
+  for name in section['metrics']:
+    check_name('evaluation.metrics', name, (*METRICS, SUITE))
   for name in section['baselines']:
-    check_name('evaluation.baselines', name, recipe.SELECTIONS)
+    check_name('evaluation.baselines', name, baselines())
   for name in (section['protocol'], *section['others']):
     check_name('evaluation.protocol', name, recipe.PROTOCOLS)
 

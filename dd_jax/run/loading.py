@@ -7,11 +7,20 @@ from dd_jax.data import by_class, load
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.depth import Range
 from dd_jax.data.prepare import Prepared
-from dd_jax.run import counts, recipe
-from dd_jax.run.recipe import Config
+from dd_jax.methods import baselines
+from dd_jax.run import counts
+from dd_jax.run.recipe import COMMON, Config
 from dd_jax.types import UserError
 
-_USUAL = {'mirror': '', 'whole': 'auto'}  # of `evaluation`
+_USUAL = {
+  'mirror': '',
+  'whole': 'auto',
+  'labels': 'own',
+  'teacher': COMMON['evaluation']['teacher'],
+  'metrics': [],
+  'metric_examples': 1000,
+  'attack': 8.0,
+}  # of `evaluation`
 _FROM_REAL = ('real', 'kmeans', 'closed_form')  # starts
 
 
@@ -117,7 +126,7 @@ def _few(config: Config, prepared: Prepared) -> list[str]:
   short = by_class.fewer(prepared.train, names, wanted)
   if not short:
     return []
-  is_selection = config['method']['name'] in recipe.SELECTIONS
+  is_selection = config['method']['name'] in baselines()
   said = []
   if not is_selection and config['parameterization']['start'] in _FROM_REAL:
     said.append('the others start as copies with a tenth of noise')

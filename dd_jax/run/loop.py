@@ -1,6 +1,7 @@
 """The program of the outer loop: of a run, and of what measures one."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,30 @@ from dd_jax.run.chunk import run_chunk
 from dd_jax.run.input_pipeline import InputPipeline
 from dd_jax.run.placement import Placement
 from dd_jax.types import Key, PyTree
+
+
+class Programs:
+  """The last compiled program, for who lowers the same one again.
+
+  A run that was measured has the very loop that measured it: the text of a
+  lowered program holds its shapes, its constants and what it donates. Only the
+  last is kept, as those before were measured and given up.
+  """
+
+  def __init__(self) -> None:
+    """None yet."""
+    self._key: Any = None
+    self._program: jax.stages.Compiled | None = None
+
+  def compiled(self, program: jax.stages.Lowered) -> jax.stages.Compiled:
+    """`program`, compiled unless it is the last one."""
+    digest = hashlib.sha256(program.as_text().encode()).digest()
+    key = digest, program.in_tree, program.out_tree
+    if self._program is None or self._key != key:
+      self._program = None  # its memory is free before the next one needs some
+      self._program = program.compile()
+      self._key = key
+    return self._program
 
 
 def lowered(

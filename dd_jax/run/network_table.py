@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dd_jax.run import metric_table
 from dd_jax.run.command_line import percent
+from dd_jax.run.text_table import aligned
 
 
 def text(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -16,17 +18,14 @@ def text(found: Mapping[str, Mapping[str, Any]]) -> str:
   names = list(next(iter(columns.values())))
   rows = [['test accuracy', *columns]]
   rows += [[row, *(c[row] for c in columns.values())] for row in names]
-  widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-  padded = (
-    '  '.join(c.ljust(w) for c, w in zip(row, widths, strict=True))
-    for row in rows
-  )
-  return '\n'.join(line.rstrip() for line in padded)
+  return aligned(rows)
 
 
 def _column(name: str, scores: Mapping[str, Any]) -> dict[str, str]:
   """A network's cells by the names of the rows, which all have alike."""
   cells = {_plain(scores['protocol'], name): percent(scores['test_accuracy'])}
+  for metric, measure in scores['test_accuracy'].get('metrics', {}).items():
+    cells[f'  {metric}'] = metric_table.cell(measure)
   for other, score in scores['other_scores'].items():
     cells[other] = percent(score)
   for baseline, score in scores['baselines'].items():

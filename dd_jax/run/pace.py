@@ -30,15 +30,15 @@ class Pace:
   def __init__(self, ahead: Ahead | None = None) -> None:
     """Args: ahead: what is known before the first step."""
     ahead = ahead or Ahead()
-    self.step = 0
+    self.step: float = 0
     self._ahead = ahead
-    self._first: tuple[int, float] | None = None
+    self._first: tuple[float, float] | None = None
     self._now = 0.0
     self._paused = 0.0
     self._validation = ahead.validation  # the shortest: the first compiles
     self._validated, self._every = 0, ahead.every
 
-  def steps(self, step: int, now: float) -> None:
+  def steps(self, step: float, now: float) -> None:
     """`step` is done. The clock starts here: what came before was compiling.
 
     Args:

@@ -69,6 +69,8 @@ class Setting(NamedTuple):
     platform: what all of them run on; by default what JAX's default devices
       are.
     preprocessing: of the real data, or None where it is not known.
+    report: `(steps done, steps in all)`, told of networks that a method trains
+      before its first step; or None.
   """
 
   image_shape: tuple[int, int, int]
@@ -77,6 +79,7 @@ class Setting(NamedTuple):
   start: DistilledData | None = None
   platform: Platform | None = None
   preprocessing: Preprocessing | None = None
+  report: Callable[[int, int], None] | None = None
 
 
 def build(config: Config, setting: Setting) -> Distiller:
@@ -347,6 +350,7 @@ _MAKERS: dict[str, Callable[[Config, Setting], Any]] = {
   'ipc': lambda c, s: counts.per_class(c),
   'image_shape': lambda c, s: s.image_shape,
   'num_classes': lambda c, s: s.num_classes,
+  'report': lambda c, s: s.report,
 }
 
 

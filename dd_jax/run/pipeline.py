@@ -36,6 +36,7 @@ from dd_jax.run.inputs import (
 )
 from dd_jax.run.interrupt import Signals, Stop, interruptible
 from dd_jax.run.lengthen import as_long_as, check_schedules, lengthens
+from dd_jax.run.loop import Programs
 from dd_jax.run.outcome import Outcome, Rows
 from dd_jax.run.packaged import packaged
 from dd_jax.run.plan import Plan
@@ -123,7 +124,7 @@ def estimate(
     prepared = prepared_of(given, loaded, cache)
     scorer = scorer_of(given, loaded, prepared, cache)
     _method(given.config, prepared, scorer)
-    made = _planned(given, loaded, prepared, clock)
+    made = _planned(given, loaded, prepared, clock, Programs())
     assert made is not None  # asked for
     return made
 
@@ -142,7 +143,8 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   scorer = scorer_of(given, loaded, prepared, cache)
   method = _method(given.config, prepared, scorer)
   clock.lap('load')
-  chosen = _planned(given, loaded, prepared, clock)
+  programs = Programs()
+  chosen = _planned(given, loaded, prepared, clock, programs)
   if chosen is not None:
     tell(given.writers, chosen.lines)
     held = chosen.record(given.config['minutes'])
@@ -157,7 +159,7 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   clock.lap()
   source, taught = _source(given, prepared, cache)
   clock.lap('experts' if taught else None)
-  result = _distilled(given, scorer, method, source, checkpointer)
+  result = _distilled(given, scorer, method, source, checkpointer, programs)
   made = packaged(given.config, prepared, result)
   if given.workdir:
     artifact.save(given.workdir.path / ARTIFACT, made)
@@ -179,14 +181,18 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
 
 
 def _planned(
-  given: Given, loaded: Loaded, prepared: Prepared, clock: Stopwatch
+  given: Given,
+  loaded: Loaded,
+  prepared: Prepared,
+  clock: Stopwatch,
+  programs: Programs,
 ) -> Plan | None:
   """The run as it was measured to be; None where that was not asked for."""
   config, writers = given.config, given.writers
   if not (config['minutes'] or given.estimate):
     return None
   first = loaded.start.data if loaded.start else None
-  bench = plan.Bench(prepared, Cache(), given.mesh, first, writers)
+  bench = plan.Bench(prepared, Cache(), given.mesh, first, writers, programs)
   config = {**config, 'num_steps': num_steps(config, prepared)}
   work = plan.found if config['minutes'] else plan.estimated
   # A signal ends it as `Stop`: there is nothing yet to go on from.
@@ -212,6 +218,7 @@ def _distilled(
   method: distiller.Distiller,
   source: Source,
   checkpointer: Checkpointer | None,
+  programs: Programs,
 ) -> Result:
   """The outer loop, to its end."""
   steps = num_steps(given.config, scorer.prepared)
@@ -229,6 +236,7 @@ def _distilled(
       checkpointer=checkpointer,
       writers=given.writers,
       mesh=given.mesh,
+      programs=programs,
     )
 
 
@@ -246,7 +254,6 @@ def _told(
   result_of['notes'] += notes
   if held:
     result_of['plan'] = held
-  tell(given.writers, [f'warning: {w}' for w in found['warnings']])
   return result_of
 
 

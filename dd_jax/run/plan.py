@@ -21,6 +21,7 @@ from dd_jax.data.source import Source
 from dd_jax.platform import here
 from dd_jax.run import afford, experts, fields, parts, probe, recipe
 from dd_jax.run.costs import Costs, Learner, Length, length
+from dd_jax.run.loop import Programs
 from dd_jax.run.pace import Ahead
 from dd_jax.run.recipe import Config, copied
 from dd_jax.run.scoring import Scorer
@@ -33,6 +34,7 @@ LEAST_STEPS = 20
 _SCORING = 0.35  # of the time, at most, where that can be
 _VALIDATION = 0.02  # of the time, each
 _EXPERTS = 0.3  # of the time
+_EXPERTS_TIMED = 0.5  # of the time to distil in
 _MEASURING = 0.3  # of the time; from there on the next try is the last
 
 
@@ -72,6 +74,7 @@ class Bench:
     mesh: as of the run.
     start: the set that the run starts from, or None.
     writers: told what is measured.
+    programs: keeps the last loop, for the run itself.
   """
 
   prepared: Prepared
@@ -79,11 +82,18 @@ class Bench:
   mesh: jax.sharding.Mesh | None = None
   start: DistilledData | None = None
   writers: Sequence[Writer] = ()
+  programs: Programs = dataclasses.field(default_factory=Programs)
 
   def scorer(self, config: Config) -> Scorer:
     """A scorer of that configuration, on this machine."""
     return Scorer(
-      config, self.prepared, self.cache, self.mesh, self.start, here()
+      config,
+      self.prepared,
+      self.cache,
+      self.mesh,
+      self.start,
+      here(),
+      self.writers,
     )
 
   def learner(self, config: Config, name: str) -> Learner:
@@ -168,6 +178,7 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
     one_pass = _one_pass(bench, made)
     made = afford.experts(made, one_pass, _EXPERTS * seconds / step)
     missing = experts.missing(made, bench.prepared, bench.cache)
+    source = probe.as_many(source, made)
   trained = step * missing * _expert_steps(bench, made)
   trajectories = recipe.expert_span(config) is not None  # of this network
   while True:
@@ -179,6 +190,39 @@ def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
       return _planned(config, made, costs, chosen)
     late = spent() > _MEASURING * seconds
     made = afford.cheapest(cheaper) if late else cheaper
+
+
+def timed(bench: Bench, config: Config, seconds: float) -> Plan:
+  """The run that distils for `seconds`: experts and outer steps, no more.
+
+  Compiling is not counted. Nothing is validated, the last state is returned:
+  what is equal for all methods is the time to distil in.
+
+  Args:
+    bench: measures.
+    config: its `num_steps` is never exceeded.
+    seconds: of distilling.
+  """
+  made = recipe.changed(config, {'validate_every': 0})
+  missing = experts.missing(made, bench.prepared, bench.cache)
+  source, step = _source(bench, made, missing)
+  if missing:
+    most = _EXPERTS_TIMED * seconds / step
+    made = afford.experts(made, _one_pass(bench, made), most)
+    missing = experts.missing(made, bench.prepared, bench.cache)
+  trained = step * missing * _expert_steps(bench, made)
+  room = seconds - trained
+  measured = _loop(bench, made, source)
+  if LEAST_STEPS * measured.step > room and not trained:
+    made = afford.cheapest(made)
+    measured = _loop(bench, made, source)
+  steps = min(made['num_steps'], max(1, int(room / max(measured.step, 1e-9))))
+  made = recipe.changed(made, {'num_steps': steps, 'minutes': 0.0})
+  costs = Costs(0.0, trained, measured.start, measured.step, 0.0, 0.0, 0)
+  changes = differing(config, made)
+  text = ', '.join(f'{k}={v}' for k, v in changes.items())
+  told = f'for {seconds:g} s of distilling on this machine: {text}'
+  return Plan(made, costs, changes, (told,))
 
 
 def _planned(asked: Config, made: Config, costs: Costs, chosen: Length) -> Plan:
@@ -250,7 +294,7 @@ def _loop(bench: Bench, config: Config, source: Source) -> probe.Loop:
   about = f', networks of width {width}' if reads and width else ''
   tell(bench.writers, [f'measuring: outer steps{about}'])
   method = bench.scorer(config).build(config)
-  return probe.loop(method, source, config['seed'], bench.mesh)
+  return probe.loop(method, source, config['seed'], bench.mesh, bench.programs)
 
 
 def _costs(

@@ -23,10 +23,11 @@ from dd_jax.experts import (
   train_experts,
   with_experts,
 )
+from dd_jax.experts.source import BUDGET_BYTES
 from dd_jax.run import parts, recipe
 from dd_jax.run.costs import Learner
 from dd_jax.run.input_pipeline import input_pipeline
-from dd_jax.run.loop import lowered
+from dd_jax.run.loop import Programs, lowered
 from dd_jax.run.placement import Placement
 from dd_jax.run.recipe import Config
 from dd_jax.run.scoring import Scorer
@@ -56,6 +57,7 @@ def loop(
   source: Any,
   seed: int,
   mesh: jax.sharding.Mesh | None,
+  programs: Programs,
 ) -> Loop:
   """Runs a few outer steps of a method.
 
@@ -64,6 +66,7 @@ def loop(
     source: as `driver.distill` takes it.
     seed: of the run.
     mesh: as `driver.distill` takes it.
+    programs: keeps the loop, for the run itself.
   """
   before = time.perf_counter()
   placement = Placement(mesh)
@@ -72,9 +75,9 @@ def loop(
   state = placement.put(distiller.init(keys[0], source))
   pipeline = input_pipeline(distiller, source, key, 0, placement)
   try:
-    program = lowered(
-      distiller.update, pipeline, placement, (state, key), 0
-    ).compile()
+    program = programs.compiled(
+      lowered(distiller.update, pipeline, placement, (state, key), 0)
+    )
     start = time.perf_counter() - before
 
     def run(state: Any, first: int, count: int) -> Any:
@@ -144,6 +147,30 @@ def _second(work: Callable[[], Any]) -> float:
   before = time.perf_counter()
   jax.block_until_ready(work())
   return time.perf_counter() - before
+
+
+def as_many(source: Any, config: Config) -> Source:
+  """A source of as many experts as the run has, all of them alike.
+
+  What the loop reads then has the sizes that it has in the run.
+
+  Args:
+    source: as `scratch_experts` gives it.
+    config: of the run.
+  """
+  span, last = recipe.expert_span(config), config['experts']['keep_last']
+  assert span is not None
+  kept = span._replace(last=span.last or last)
+  epochs = list(kept.epochs(recipe.expert_epochs(config)))
+  rows = source.experts.params[0, np.minimum(epochs, 1)]
+  count = config['experts']['count']
+  if count * rows.nbytes > BUDGET_BYTES:
+    return source  # those of the run stay on the host
+  row = np.zeros(max(epochs) + 1, np.int32)
+  row[epochs] = np.arange(len(epochs))
+  params = jnp.broadcast_to(rows, (count, *rows.shape))
+  held = ResidentExperts(jnp.array(params), jnp.asarray(row))
+  return with_experts(source.real, held)
 
 
 def scratch_experts(config: Config, prepared: Prepared) -> tuple[Source, float]:

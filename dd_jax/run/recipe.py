@@ -18,7 +18,7 @@ from dd_jax import experts
 from dd_jax.checks import check_name
 from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS, Ridge
-from dd_jax.methods import METHODS
+from dd_jax.methods import METHODS, baselines
 from dd_jax.methods.selection import SELECTIONS
 from dd_jax.networks import NETWORKS
 from dd_jax.parameterization import PARAMETERIZATIONS
@@ -96,6 +96,11 @@ COMMON: Config = {
     'features': 'pixels',
     'baselines': ('random', 'herding', 'kmeans'),
     'whole': 'auto',
+    'labels': 'own',
+    'teacher': {'network': 'convnet', 'steps': 0, 'temperature': 1.0},
+    'metrics': (),
+    'metric_examples': 1000,
+    'attack': 8.0,  # 255ths
     'validation_learners': 1,
     'validation_steps': 0,
     'validation_examples': 0,
@@ -120,6 +125,7 @@ PARTS = (
   'ipc',
   'image_shape',
   'num_classes',
+  'report',
 )
 """Parameters of a factory that are given a part, and so are no settings."""
 
@@ -284,7 +290,7 @@ def learns_labels(config: Config) -> bool:
   section = config['parameterization']
   known = settings(PARAMETERIZATIONS[section['name']])
   learned: bool = 'labels' in known and section['labels'] != 'fixed'
-  return learned and config['method']['name'] not in SELECTIONS
+  return learned and config['method']['name'] not in baselines()
 
 
 def takes_parameterization(method: str) -> bool:

@@ -10,12 +10,14 @@ from dd_jax import artifact
 from dd_jax.artifact import Artifact
 from dd_jax.data.dataset import Dataset
 from dd_jax.evaluation import diagnoses, tally
+from dd_jax.evaluation.metrics import Measure
 from dd_jax.evaluation.score import Score
 from dd_jax.run import counts, loading
 from dd_jax.run.machine import machine, peak_memory_bytes, versions
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Result
 from dd_jax.run.scoring import Scorer, Whole
+from dd_jax.run.workdir import ARTIFACT
 from dd_jax.types import DistilledData
 
 _SCORE_STREAM = 1  # folded into the run's key for the final scores
@@ -26,8 +28,8 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   """Test scores of a set and of the baselines beside it, as plain values.
 
   Returns:
-    `protocol`, `test_accuracy`, `baselines`, `other_scores`, `whole`,
-    `test_set` and `warnings`, as in `result.json`.
+    `protocol`, `labels`, `learner`, `test_accuracy`, `baselines`,
+    `other_scores`, `whole`, `test_set` and `warnings`, as in `result.json`.
   """
   key = jax.random.key(scorer.config['seed'])
   key = jax.random.fold_in(key, _SCORE_STREAM)
@@ -42,6 +44,8 @@ def score(scorer: Scorer, data: DistilledData) -> dict[str, Any]:
   random = baselines.get('random')
   return {
     'protocol': headline.protocol,
+    'labels': scorer.labels(data),
+    'learner': scorer.learner(data),
     'test_accuracy': plain_score(headline, examples),
     'baselines': plain(baselines.items()),
     'other_scores': plain(scores.items()),
@@ -78,6 +82,9 @@ def plain_score(found: Score, examples: int) -> dict[str, Any]:
     'values': list(found.values),
     'interval': interval,
   }
+  told = parts.pop('metrics')
+  if told:
+    parts['metrics'] = {k: _plain_measure(m) for k, m in told.items()}
   counts = parts.pop('counts')
   if counts is not None:
     parts['by_class'] = [
@@ -87,6 +94,13 @@ def plain_score(found: Score, examples: int) -> dict[str, Any]:
     if len(counts) <= _CONFUSED:
       parts['confusion'] = [list(row) for row in counts]
   return parts
+
+
+def _plain_measure(found: Measure) -> dict[str, Any]:
+  """A metric as JSON, its levels where it has any."""
+  parts = {**found._asdict(), 'values': list(found.values)}
+  levels = list(parts.pop('levels'))
+  return {**parts, 'levels': levels} if levels else parts
 
 
 def test_set(counts: np.ndarray) -> dict[str, Any]:
@@ -154,6 +168,7 @@ def record(
     'method': meta['method'],
     'dataset': meta['dataset']['name'],
     'images_per_class': meta['ipc'],
+    'artifact': {'file': ARTIFACT, 'sha256': artifact.digest(made)},
     **{k: meta[k] for k in ('images_by_class',) if k in meta},
     **meta['budget'],
     'pixels': made.pixels._asdict(),

@@ -38,6 +38,8 @@ def named(config: Mapping[str, Any]) -> list[tuple[str, str]]:
   own = ('method', 'parameterization', 'kernel', 'network')
   found = [(kind, config[kind]['name']) for kind in own]
   found.append(('network', section['network']['name']))
+  if section['labels'] == 'teacher':
+    found.append(('network', section['teacher']['network']))
   protocols = (section['protocol'], *section['others'])
   found += [('protocol', name) for name in protocols]
   return found + [('selection', name) for name in section['baselines']]

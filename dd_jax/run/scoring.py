@@ -13,12 +13,27 @@ from dd_jax.data.prepare import Prepared
 from dd_jax.data.subset import head
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.features import trained_features
+from dd_jax.evaluation.metrics import Measure, Wanted
 from dd_jax.evaluation.protocols import Protocol
 from dd_jax.evaluation.score import Score, evaluate, of_draws
-from dd_jax.platform import Platform
-from dd_jax.run import judge, parts, recipe, registries, stages, whole
+from dd_jax.evaluation.teacher import Teacher
+from dd_jax.evaluation.tester import Tester, parameters
+from dd_jax.evaluation.ticks import Gauge
+from dd_jax.methods import baselines
+from dd_jax.platform import Platform, here
+from dd_jax.run import (
+  judge,
+  labels,
+  metrics,
+  parts,
+  recipe,
+  registries,
+  stages,
+  whole,
+)
 from dd_jax.run.recipe import Config
 from dd_jax.run.result import Validation
+from dd_jax.run.schooling import School
 from dd_jax.run.writers import Writer
 from dd_jax.types import DistilledData, Key
 
@@ -26,6 +41,8 @@ _CACHE_VERSION = 1
 _SCORE_VERSION = 3  # of what is kept of a score of real images
 _FEATURE_SEED = 0
 _WHOLE = 'whole'
+_OF_LABELS = ('labels', 'teacher')
+_OF_METRICS = ('metrics', 'metric_examples', 'attack')
 # Nothing to the whole set.
 _OF_SELECTIONS = ('ipc', 'counts', 'learners', 'features')
 
@@ -74,7 +91,12 @@ class Scorer:
       start=self.start,
       platform=self.platform,
       preprocessing=self.prepared.preprocessing,
+      report=self._pool if self.writers else None,
     )
+
+  def _pool(self, done: int, total: int) -> None:
+    for writer in self.writers:
+      writer.progress('training the pool', done, total)
 
   def build(self, config: Config) -> Distiller:
     """Makes a method on this run's data."""
@@ -117,7 +139,11 @@ class Scorer:
     """
     section = self.config['evaluation']
     for name in (section['protocol'], *section['others']):
-      self.protocol(name, self.config['label_encoding'], section['steps'])
+      encoding = self.config['label_encoding']
+      made = self._made(name, encoding, section['steps'], None)
+      metrics.check(self.config, made)
+    if self._school:
+      self._school.network()
     if section['features'] == 'network':
       parts.build_network(_feature_network(), self.setting)
 
@@ -129,7 +155,7 @@ class Scorer:
     return [
       name
       for name in self.protocols
-      if self.protocol(name, encoding, steps).exact
+      if self._made(name, encoding, steps, None).exact
     ]
 
   def scores(self, key: Key, data: DistilledData) -> dict[str, Score]:
@@ -199,21 +225,38 @@ class Scorer:
     total = self._total
     for done, name in enumerate(names, before):
       self._progress(done, total)
+      share = functools.partial(self._share, done, total)
+      self._gauge.begin(self._trained_apart(name), share)
       with stages.told(self.writers, f'scoring {self._what(name)}'):
         yield name
+      self._gauge.end()
     if names and before + len(names) == total:
       self._progress(total, total)
+
+  def _trained_apart(self, name: str) -> int:
+    """How many learners of a score are trained one after the other."""
+    apart = not (self.platform or here()).batches_networks
+    several = name == 'random' or (apart and name != _WHOLE)
+    return self.config['evaluation']['learners'] if several else 1
+
+  def _share(self, done: int, total: int, share: float) -> None:
+    if share < 1:  # what is done is told by the next
+      self._progress(done + share, total)
+
+  @functools.cached_property
+  def _gauge(self) -> Gauge:
+    return Gauge()
 
   def _what(self, name: str) -> str:
     """What is scored, by the name of a protocol, a selection, or the whole."""
     headline = self.config['evaluation']['protocol']
     if name == _WHOLE:
       return f'all training images under {headline}'
-    if name in recipe.SELECTIONS:
+    if name in baselines():
       return f'{name} images under {headline}'
     return f'under {name}'
 
-  def _progress(self, done: int, total: int) -> None:
+  def _progress(self, done: float, total: int) -> None:
     for writer in self.writers:
       writer.progress('scoring', done, total)
 
@@ -222,16 +265,81 @@ class Scorer:
     chosen = self.protocol(
       name, self.config['label_encoding'], section['steps']
     )
-    return evaluate(
-      chosen, key, data, self.prepared.test, num_learners=section['learners']
-    )
+    return self._evaluated(chosen, key, data, section['learners'])
+
+  def _evaluated(
+    self, chosen: Protocol, key: Key, data: DistilledData, count: int
+  ) -> Score:
+    test, wanted = self.prepared.test, self._wanted
+    return evaluate(chosen, key, data, test, num_learners=count, wanted=wanted)
+
+  @functools.cached_property
+  def _wanted(self) -> Wanted | None:
+    return metrics.wanted(self.config, self.prepared)
 
   @functools.cache  # noqa: B019 (a scorer lives for one run)
   def protocol(self, name: str, encoding: str, steps: int) -> Protocol:
-    """A protocol on this run's data; see `judge.protocol_of`."""
+    """A protocol on this run's data; see `judge.protocol_of`.
+
+    Trains the teacher, where there is one that is not yet trained.
+    """
+    return self._made(name, encoding, steps, self.teacher)
+
+  def _made(
+    self, name: str, encoding: str, steps: int, teacher: Teacher | None
+  ) -> Protocol:
     held_out = self.prepared.validation
-    asked = judge.Asked(name, encoding, steps, self.mesh, held_out)
+    report = self._gauge if self.writers else None
+    asked = judge.Asked(
+      name, encoding, steps, self.mesh, held_out, teacher, report
+    )
     return judge.protocol_of(asked, self.config, self.setting)
+
+  @functools.cached_property
+  def teacher(self) -> Teacher | None:
+    """Trained on the real training split, cached; None where none is asked."""
+    return self._school.teacher() if self._school else None
+
+  @functools.cached_property
+  def _school(self) -> School | None:
+    if self.config['evaluation']['labels'] != 'teacher':
+      return None
+    return School(
+      self.config,
+      self.setting,
+      self.prepared,
+      self.cache,
+      self._data_identity(),
+      self.writers,
+    )
+
+  def learner(self, data: DistilledData) -> dict[str, Any]:
+    """What the headline protocol trains, as plain values.
+
+    Its network, None for the protocol's own; how many numbers that learns; its
+    steps on this set and the images of one. None where nothing is trained, or
+    the protocol does not tell.
+    """
+    section = self.config['evaluation']
+    encoding = self.config['label_encoding']
+    made = self.protocol(section['protocol'], encoding, section['steps'])
+    score, named = made.score, section['network']
+    return {
+      'network': named if named['name'] else None,
+      'parameters': parameters(score) if isinstance(score, Tester) else None,
+      'steps': int(made.steps(data)) if made.steps else None,
+      'batch': min(made.batch, len(data.image)) if made.batch else None,
+    }
+
+  def labels(self, data: DistilledData) -> dict[str, Any]:
+    """The label regime of a set, and who the teacher was, as plain values."""
+    found: dict[str, Any] = {
+      'kind': labels.kind(self.config, data),
+      'selections': labels.of_selections(self.config),
+    }
+    if self._school and self.teacher:
+      found['teacher'] = self._school.told(self.teacher)
+    return found
 
   def _baseline(self, name: str, key: Key) -> Score:
     fresh = lambda: self._fresh_baseline(name, key)
@@ -286,8 +394,7 @@ class Scorer:
     steps = section['steps'] if steps is None else steps
     chosen = self.protocol(section['protocol'], 'one-hot', steps)
     count = learners or section['learners']
-    test = self.prepared.test
-    found = evaluate(chosen, key, data, test, num_learners=count)
+    found = self._evaluated(chosen, key, data, count)
     return found._replace(counts=None)
 
   def _selection(self, name: str, key: Key) -> DistilledData:
@@ -349,6 +456,8 @@ class Scorer:
       **{k: section[k] for k in kept},
       # Not in those of earlier versions.
       **{k: section[k] for k in ('mirror',) if section[k]},
+      **{k: section[k] for k in _OF_METRICS if section['metrics']},
+      **{k: section[k] for k in _OF_LABELS if section['labels'] != 'own'},
       **{k: self.config[k] for k in ('counts',) if self.config[k]},
     }
 
@@ -357,7 +466,10 @@ def _read_score(content: bytes | None) -> Score | None:
   """A score as it was cached, or None where the file is absent or damaged."""
   try:
     fields = json.loads(content or b'')
-    return Score(**{**fields, 'values': tuple(fields['values'])})
+    held = dict(fields).get('metrics')
+    told = held and {k: Measure(*v) for k, v in held.items()}
+    values = tuple(fields['values'])
+    return Score(**{**fields, 'values': values, 'metrics': told})
   except (ValueError, TypeError, KeyError):
     return None
 

@@ -29,8 +29,8 @@ def parse(flag: str | None) -> list[int]:
   return found
 
 
-def folder(seed: int) -> str:
-  """Where the run of a seed lies, beside the others."""
+def folder(seed: int | str) -> str:
+  """Where the run of a seed lies, beside the others; of '*', all of them."""
   return f'seed_{seed}'
 
 

@@ -97,6 +97,19 @@ def change(config: recipe.Config, fields: Mapping[str, str]) -> recipe.Config:
   return config
 
 
+def as_found(config: recipe.Config, found: Mapping[str, str]) -> recipe.Config:
+  """A run of given minutes as it was measured to be.
+
+  Args:
+    config: left as it is.
+    found: what was measured for a run like it, see `plan.Plan.changes`.
+
+  Raises:
+    UserError: an unknown or ill-typed field.
+  """
+  return change(recipe.changed(config, {'minutes': 0.0}), found)
+
+
 def _recipe(
   file: str | None, method: str | None, values: Mapping[str, Any]
 ) -> recipe.Config:

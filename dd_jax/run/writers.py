@@ -19,7 +19,7 @@ from dd_jax.types import UserError
 class Writer(Protocol):
   """Told by the driver what happens, in this order."""
 
-  def progress(self, what: str, done: int, total: int) -> None:
+  def progress(self, what: str, done: float, total: int) -> None:
     """Work before or after the run: `done` of `total` steps of `what`."""
 
   def begin(self, step: int) -> None:
@@ -60,7 +60,7 @@ class JsonlWriter:
     self._metrics = _Lines(pathlib.Path(workdir) / 'metrics.jsonl')
     self._validation = _Lines(pathlib.Path(workdir) / 'validation.jsonl')
 
-  def progress(self, what: str, done: int, total: int) -> None:
+  def progress(self, what: str, done: float, total: int) -> None:
     """Not a row."""
 
   def begin(self, step: int) -> None:
@@ -150,7 +150,7 @@ class MemoryWriter:
     """Rows of `step` and `accuracy`, in percent."""
     return list(self._validation)
 
-  def progress(self, what: str, done: int, total: int) -> None:
+  def progress(self, what: str, done: float, total: int) -> None:
     """Not a row."""
 
   def begin(self, step: int) -> None:
@@ -209,12 +209,13 @@ class ProgressWriter:
     """See `Expecting`; counts from the next `begin` on."""
     self._num_steps, self._ahead = num_steps, ahead
 
-  def progress(self, what: str, done: int, total: int) -> None:
+  def progress(self, what: str, done: float, total: int) -> None:
     """Shows how far that work is; its line stays when it is done."""
     now = time.monotonic()
     if self._what != what:
       self._what, self._pace = what, Pace()
-    self._pace.steps(done, now)
+    if done:  # what comes before the first is mostly compilation
+      self._pace.steps(done, now)
     if not self._quiet(now, done < total):
       bar = self._bar(done, total, '', self._pace.left(total))
       self._show(f'{what} {bar}')
@@ -272,7 +273,7 @@ class ProgressWriter:
     left = self._pace.left(self._num_steps)
     return self._bar(step, self._num_steps, what, left)
 
-  def _bar(self, step: int, total: int, what: str, left: float | None) -> str:
+  def _bar(self, step: float, total: int, what: str, left: float | None) -> str:
     rate = self._pace.rate
     pace = f'  {_rate(rate)}' if rate else ''
     told = '' if left is None else f'  {clock(left)} left'
@@ -280,7 +281,7 @@ class ProgressWriter:
     if self._tty:
       done = int(20 * step / total)
       bar = '█' * done + '░' * (20 - done) + ' '
-    return f'{bar}{step}/{total}{pace}{what}{told}'
+    return f'{bar}{_count(step)}/{total}{pace}{what}{told}'
 
   def _show(self, line: str) -> None:
     if not self._tty:
@@ -299,6 +300,11 @@ def _rewrites(stream: IO[str]) -> bool:
   """Whether a carriage return goes back there: a notebook's cell says no."""
   notebook = type(stream).__module__.startswith('ipykernel')
   return notebook or stream.isatty()
+
+
+def _count(done: float) -> str:
+  """A whole number, or one with tenths."""
+  return str(done) if isinstance(done, int) else f'{round(done, 1):g}'
 
 
 def _rate(steps_per_second: float) -> str:
@@ -328,7 +334,7 @@ class TensorBoardWriter:
     self._directory = str(directory)
     self._writer: Any = None
 
-  def progress(self, what: str, done: int, total: int) -> None:
+  def progress(self, what: str, done: float, total: int) -> None:
     """Not an event."""
 
   def begin(self, step: int) -> None:

@@ -16,6 +16,7 @@ from docstrings import blocks
 import dd_jax
 from dd_jax import unroll
 from dd_jax.data import fitting
+from dd_jax.evaluation import metrics
 from dd_jax.evaluation import protocols as evaluation_protocols
 from dd_jax.evaluation.protocols import PROTOCOLS
 from dd_jax.kernels import KERNELS
@@ -40,6 +41,7 @@ def parts() -> dict[str, str]:
     'kernels': factories('kernel', KERNELS),
     'method_table': method_table(),
     'methods': methods(),
+    'metrics': _pipes(metrics.__doc__),
     'networks': factories('network', NETWORKS),
     'parameterizations': factories('parameterization', PARAMETERIZATIONS),
     'picture': prose(dd_jax).partition('\n\n')[2],

@@ -10,9 +10,14 @@ from experiments.benchmarks import (
   kernel_speed,
   learners,
   outer_steps,
+  published_steps,
   unrolling,
 )
 from experiments.benchmarks.measure import Case
+
+# RaT-BPTT's window as its code has it, not its paper.
+_DEFAULT = {'inner_steps': 35, 'window': 20, 'plan': 'products'}
+_PUBLISHED_WINDOW = {'inner_steps': 130, 'window': 60, 'batch_size': 5000}
 
 _SPEED: dict[str, Case] = {
   'frepo-1': outer_steps.frepo(1),
@@ -25,17 +30,27 @@ _SPEED: dict[str, Case] = {
   'dsa-10': outer_steps.gradient_matching('dsa', 10),
   'dm-1': outer_steps.distribution_matching(1),
   'dm-10': outer_steps.distribution_matching(10),
-  'rfad': outer_steps.rfad,
+  'rfad': outer_steps.rfad(1280),
   'mtt-10': outer_steps.trajectory_matching(10),
   'mtt-50': outer_steps.trajectory_matching(50),
-  'bptt-50': outer_steps.bptt,
-  'rat-bptt-1': outer_steps.window(1, 200),
-  'rat-bptt-10': outer_steps.window(10, 1000),
+  'bptt-50': outer_steps.bptt(50),
+  'rat-bptt-1': outer_steps.window(1, {**_DEFAULT, 'batch_size': 200}),
+  'rat-bptt-10': outer_steps.window(10, {**_DEFAULT, 'batch_size': 1000}),
   'ten-experts': learners.ten_experts,
   'mtt-exactness': exactness.exactness,
-  'evaluate': learners.evaluate,
+  'evaluate': learners.evaluate(1),
   'five-learners': learners.five_learners,
   'dispatch': dispatch.dispatch,
+}
+_PUBLISHED: dict[str, Case] = {
+  'kip-dense-10': published_steps.kip_dense(10),
+  'kip-conv-1': published_steps.kip_conv(1),
+  'rfad-published': outer_steps.rfad(5120),
+  'rcig-1': published_steps.rcig,
+  'bptt-200': outer_steps.bptt(200),
+  'rat-bptt-published': outer_steps.window(10, _PUBLISHED_WINDOW),
+  'evaluate-20': learners.evaluate(20),
+  'experts': learners.experts,
 }
 _KERNELS: dict[str, Case] = {
   'kernel-convnet': kernel_speed.ours('convnet'),
@@ -63,11 +78,12 @@ _UNROLL: dict[str, Case] = {
   'unroll-memory-400': unrolling.memory(400),
 }
 
-CASES: dict[str, Case] = _SPEED | _KERNELS | _UNROLL
+CASES: dict[str, Case] = _SPEED | _PUBLISHED | _KERNELS | _UNROLL
 """By name."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
   'speed': tuple(_SPEED),
+  'published': tuple(_PUBLISHED),
   'kernels': tuple(_KERNELS),
   'unroll': tuple(_UNROLL),
 }

@@ -5,7 +5,8 @@ convolution with its padding taps; norm, pooling, losses and optimisers count
 nothing. A first layer has no input gradient unless the image needs one.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Layer(NamedTuple):
@@ -32,6 +33,15 @@ def convnet(
     layers.append(Layer(2 * side * side * 9 * channels * width, i == 0))
     side, channels = side // 2, width
   return [*layers, Layer(2 * side * side * channels * classes, False)]
+
+
+def of_network(
+  section: Mapping[str, Any], shape: tuple[int, int, int], classes: int
+) -> list[Layer]:
+  """The layers of a `network` section: a ConvNet of three blocks."""
+  factors = (1, 2, 4) if section['name'] == 'frepo_convnet' else (1, 1, 1)
+  widths = tuple(section['width'] * f for f in factors)
+  return convnet(shape[0], shape[2], widths, classes)
 
 
 def work(layers: list[Layer], kind: tuple[int, int]) -> float:
@@ -63,6 +73,11 @@ def frepo_step(
     + products
     + support * work(layers, PARAMETER_GRADIENT)
   )
+
+
+def kernel_step(targets: int, support: int, dimension: int) -> float:
+  """GFLOP of a step with a dense kernel: its inner products, and back."""
+  return 3 * 2 * dimension * support * (targets + support) / 1e9
 
 
 def gradient_matching_step(

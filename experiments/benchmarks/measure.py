@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dd_jax.data.source import ResidentSource, resident
+from experiments.benchmarks.sizes import FREE, Caps
 
 Row: TypeAlias = dict[str, Any]
 """What was measured, by name, for JSON."""
@@ -25,10 +26,25 @@ class Conditions(NamedTuple):
   Attributes:
     repeats: timed, after a warm-up.
     mesh: whose `data` axis work is split over, or None.
+    caps: what sizes are held below: for rehearsals.
+    steps: how many times as many outer steps a call makes: on an accelerator
+      those of a second, as the driver does.
   """
 
   repeats: int = 5
   mesh: jax.sharding.Mesh | None = None
+  caps: Caps = FREE
+  steps: int = 1
+
+  @property
+  def shape(self) -> tuple[int, int, int]:
+    """Of an image."""
+    side = self.most('image_side', SHAPE[0])
+    return side, side, SHAPE[2]
+
+  def most(self, name: str, size: int) -> int:
+    """`size`, held below what is allowed of that name."""
+    return min(size, self.caps.get(name, size))
 
 
 Case: TypeAlias = Callable[[Conditions], Row]
@@ -58,20 +74,28 @@ def median(call: Callable[[], Any], repeats: int) -> float:
 
 
 def speed(
-  conditions: Conditions, call: Callable[[], Any], work: float, steps: int = 1
+  conditions: Conditions,
+  call: Callable[[], Any],
+  work: float | None,
+  steps: int = 1,
 ) -> Row:
-  """Times `call`, which does `steps` times `work` GFLOP."""
+  """Times `call`, which does `steps` times `work` GFLOP, if that is counted."""
   compile_seconds = timed(call, 1)[0]
   seconds = [s / steps for s in timed(call, conditions.repeats)]
   middle = statistics.median(seconds)
+  done = {} if work is None else of_work(work, middle)
   return {
-    'seconds': round(middle, 5),
-    'fastest': round(min(seconds), 5),
-    'slowest': round(max(seconds), 5),
-    'gflop': round(work, 1),
-    'gflops': round(work / middle, 1),
+    'seconds': round(middle, 7),
+    'fastest': round(min(seconds), 7),
+    'slowest': round(max(seconds), 7),
+    **done,
     'first_call_seconds': round(compile_seconds, 1),
   }
+
+
+def of_work(work: float, seconds: float) -> Row:
+  """Useful operations, and how many a second."""
+  return {'gflop': round(work, 1), 'gflops': round(work / seconds, 1)}
 
 
 def noise(shape: tuple[int, ...] = SHAPE, size: int = _REAL) -> ResidentSource:

@@ -6,7 +6,7 @@ import pytest
 
 from dd_jax.cache import Cache
 from dd_jax.data.source import HostSource, resident
-from dd_jax.evaluation import features as module
+from dd_jax.evaluation import real as module
 from dd_jax.evaluation.features import trained_features
 from dd_jax.networks import NETWORKS
 

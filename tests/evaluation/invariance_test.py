@@ -57,6 +57,9 @@ def test_the_loss_is_mcnemars():
   assert found.lost == pytest.approx(
     (b - c + 2 * error) / plain.sum(), abs=1e-3
   )
+  assert found.least == pytest.approx(
+    (b - c - 2 * error) / plain.sum(), abs=1e-3
+  )
   assert found.plain == pytest.approx(100 * plain.mean(), abs=0.06)
   assert found.changed == pytest.approx(100 * changed.mean(), abs=0.06)
 

@@ -17,9 +17,11 @@ def test_runs_and_scores_in_one_table(call, small_npz, tiny, tmp_path):
   for field in ('artifact', 'config', 'seed', 'machine', 'versions', 'seconds'):
     assert audit[field] or field == 'seed'
   assert len(audit['artifact']['sha256']) == 64
-  got = call('v', 'w/', 's.json', '--output=all.html', command='compare')
+  runs = ('v', 'w/', 's.json', 'v/distilled.npz')
+  got = call(*runs, '--output=all.html', command='compare')
   assert got.status == 0, got
   assert 'leads' in got.out and 's.json' in got.out
+  assert got.out.splitlines()[4].split()[0] == 'v/distilled.npz'
   assert (tmp_path / 'all.html').read_text().startswith('<!doctype html>')
 
 

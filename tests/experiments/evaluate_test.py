@@ -38,6 +38,11 @@ def test_scores_with_baselines_as_text_and_json(call, made, tmp_path):
   assert len(found['baselines']['random']['values']) == 2
   own = json.loads((tmp_path / 'w/result.json').read_text())
   assert found['other_scores']['krr-ntk'] == own['test_accuracy']
+  # Whatever prints a score leaves the same record, of the same set and data.
+  assert set(found) <= set(own)
+  for key in ('data', 'labels', 'learner', 'versions', 'seed'):
+    assert found[key] == own[key]
+  assert found['artifact']['sha256'] == own['artifact']['sha256']
 
 
 def test_what_cannot_be_scored_is_one_line(call, made, small_npz, tmp_path):

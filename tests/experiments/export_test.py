@@ -5,7 +5,7 @@ import pytest
 
 from dd_jax import artifact
 from dd_jax.artifact import Artifact
-from dd_jax.data import fitting
+from dd_jax.data import fitting, torch_file
 from dd_jax.types import DistilledData
 
 
@@ -37,3 +37,18 @@ def test_a_folder_of_pictures_and_what_does_not_go_with_it(
   _, error = asks.communicate(timeout=600)
   assert asks.returncode == 2
   assert error == 'error: --to: missing; see --help\n'
+
+
+def test_a_format_of_others(start, made, tmp_path):
+  writes, fails = (
+    start('export', made, f'--to={to}', '--format=pt')
+    for to in ('a.pt', 'no/a.pt')
+  )
+  _, error = fails.communicate(timeout=600)
+  assert fails.returncode == 2
+  assert error == 'error: --to=no/a.pt: No such file or directory\n'
+  out, error = writes.communicate(timeout=600)
+  assert not error and 'note: the labels are soft' in out, error
+  assert '2 images\n' in out and out.endswith('written: a.pt\n')
+  image, label = torch_file.read(tmp_path / 'a.pt')['data'][-1]
+  assert image.shape == (2, 1, 4, 4) and label.tolist() == [0, 1]

@@ -1,5 +1,7 @@
 """Selections of real images against brute force."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -90,6 +92,31 @@ def test_herding_is_greedy(features):
     members = np.flatnonzero(label == c)
     x = np.asarray(features(image[members]), np.float64)
     np.testing.assert_array_equal(index[c], members[brute_herding(x, 4)])
+
+
+def brute_kcentre(x, count):
+  """Every pair's distance; the next is whom the chosen cover worst."""
+  gaps = np.linalg.norm(x[:, None] - x[None], axis=-1)
+  chosen = [int(np.argmin(np.linalg.norm(x - x.mean(0), axis=1)))]
+  while len(chosen) < count:
+    free = [i for i in range(len(x)) if i not in chosen]
+    chosen.append(max(free, key=lambda i: gaps[i, chosen].min()))
+  return chosen
+
+
+@pytest.mark.parametrize('features', [flat, lambda x: flat(x)[:, :2] ** 2])
+def test_kcentre_is_greedy_and_covers(features):
+  """No worse than twice the best cover, as every greedy one."""
+  image, label = arrays()
+  index = SELECTIONS['kcentre'](KEY, source(), 4, features)
+  for c in range(3):
+    members = np.flatnonzero(label == c)
+    x = np.asarray(features(image[members]), np.float64)
+    np.testing.assert_array_equal(index[c], members[brute_kcentre(x, 4)])
+    gaps = np.linalg.norm(x[:, None] - x[None], axis=-1)
+    radius = lambda rows, gaps=gaps: gaps[:, list(rows)].min(1).max()
+    best = min(map(radius, itertools.combinations(range(len(x)), 4)))
+    assert radius(np.searchsorted(members, index[c])) <= 2 * best + 1e-6
 
 
 @pytest.mark.parametrize('features', [flat, lambda x: flat(x)[:, :2] ** 2])

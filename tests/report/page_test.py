@@ -379,3 +379,13 @@ def test_a_result_read_back_makes_the_same_page() -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
   with pytest.raises(OSError, match=re.escape('nowhere')):
     _write(tmp_path / 'nowhere', _images(20, 8, 1), 10, 5)
+
+
+def test_metrics_stand_beside_those_of_the_baselines() -> None:
+  result = _result()
+  measure = {'mean': 3.25, 'std': 0.5, 'unit': '%', 'about': '15 bins'}
+  result['test_accuracy']['metrics'] = {'ece': measure}
+  result['baselines']['random']['metrics'] = {'ece': {**measure, 'mean': None}}
+  text = _Page(_page(result)).text
+  assert 'Beyond accuracy' in text and '3.2 ± 0.5 %' in text
+  assert 'not finite' in text and '15 bins' in text

@@ -8,10 +8,10 @@ from dd_jax.data.dataset import from_arrays
 from dd_jax.evaluation.invariance import MEASURED, Seen
 from dd_jax.run import invariances, recipe
 
-FLIPS = {name: Seen(93.0, 92.0, 0.02) for name in MEASURED}
-FLIPS['crop'] = Seen(93.0, 90.0, 0.05)
-NO_FLIP = {**FLIPS, 'flip': Seen(93.0, 61.2, 0.36)}
-NOTHING = {name: Seen(93.0, 61.2, 0.36) for name in MEASURED}
+FLIPS = {name: Seen(93.0, 92.0, 0.02, 0.0) for name in MEASURED}
+FLIPS['crop'] = Seen(93.0, 90.0, 0.05, 0.01)
+NO_FLIP = {**FLIPS, 'flip': Seen(93.0, 61.2, 0.36, 0.32)}
+NOTHING = {name: Seen(93.0, 61.2, 0.36, 0.32) for name in MEASURED}
 
 
 @pytest.fixture
@@ -70,6 +70,15 @@ def test_only_what_the_images_allow(decide, method, field, found, text, note):
   assert config == recipe.update(measured(method), recipe.nested(field, text))
   assert asked == measured(method, field)  # as it was
   assert len(notes) == 1 and note in notes[0]
+
+
+def test_few_images_decide_nothing_by_being_few(decide):
+  """A bound that is far on both sides is no evidence, and is said."""
+  found = {**NO_FLIP, 'color': Seen(80.0, 72.0, 0.3, -0.1)}
+  config, notes, _ = decide(measured('dm', 'augment'), found)
+  assert config['augment'] == 'color_crop_cutout_scale_rotate'
+  assert 'no flip' in notes[0]
+  assert notes[0].endswith('too few held-out images to tell of color')
 
 
 def test_both_fields_of_a_method_of_experts(decide):

@@ -38,7 +38,8 @@ def test_no_range(given):
 
 def test_records_of_other_runs_have_no_fields_of_own_data():
   plain = loading.portable(config())
-  assert set(recipe.COMMON) - set(plain) == {'range', 'classes', 'minutes'}
+  left_out = {'range', 'classes', 'minutes', 'counts', 'total'}
+  assert set(recipe.COMMON) - set(plain) == left_out
   stated = loading.portable(config(range=('0', '9'), classes=('a', 'b')))
   assert stated == {**plain, 'range': ['0', '9'], 'classes': ['a', 'b']}
   assert recipe.update(recipe.default('kip'), stated)['classes'] == ('a', 'b')
@@ -65,7 +66,7 @@ def test_classes_with_fewer_images_are_named(case):
   notes = loading.notes(settings, prepare(few()))
   assert len(notes) == bool(words)
   for note in notes:
-    assert "ipc=3: only 2 of 'bee', 1 of 'cat' to train on" in note
+    assert "3 images per class: only 2 of 'bee', 1 of 'cat' to train on" in note
     found = [w for w in ('copies', 'selections') if w in note]
     assert found == words
 

@@ -175,7 +175,7 @@ def test_scoring_has_a_bar_of_its_own(monkeypatch):
     bar.progress('scoring', done, 4)
     now[0] += 2
   _, shown, after = stream.getvalue().split('\n')
-  for said in ('scoring ', '1/4', '2 s/step', '0:06 left', '0:04 left', '4/4'):
+  for said in ('scoring ', '1/4', '2 s/step', '0:04 left', '0:02 left', '4/4'):
     assert said in shown, said
   assert after == ''
 

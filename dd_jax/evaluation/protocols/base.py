@@ -8,7 +8,10 @@ import jax
 
 from dd_jax.data.labels import LabelEncoding
 from dd_jax.data.source import Source
+from dd_jax.evaluation.learners import Recipe
+from dd_jax.evaluation.teacher import Teacher
 from dd_jax.evaluation.tester import Tester
+from dd_jax.evaluation.ticks import Report
 from dd_jax.kernels import Ridge, dense_kernel
 from dd_jax.networks import Network
 from dd_jax.platform import Platform
@@ -36,8 +39,11 @@ class Setting(NamedTuple):
       whose images are something else mirrored.
     held_out: real training images that no method learns from, for protocols
       that choose by them; None where there are none.
+    teacher: labels all that learners are shown, where a protocol can have it
+      (`taught`); None: the set's labels do.
     mesh: whose `data` axis learners are split over, or None.
     platform: what learners run on; by default what JAX's default devices are.
+    report: told how far learners in training are, or None.
   """
 
   image_shape: tuple[int, int, int]
@@ -50,8 +56,10 @@ class Setting(NamedTuple):
   networks: int = 16
   mirrors: bool = True
   held_out: Source | None = None
+  teacher: Teacher | None = None
   mesh: jax.sharding.Mesh | None = None
   platform: Platform | None = None
+  report: Report | None = None
 
 
 class Protocol(NamedTuple):
@@ -66,6 +74,9 @@ class Protocol(NamedTuple):
       None where they are not the protocol's to say.
     batch: images of a step, at most, where any set may be learned from; None
       where the protocol is exact, or a set learns how.
+    probabilities: learners are trained by cross-entropy: the softmax of what
+      they answer are probabilities.
+    taught: they follow the setting's teacher.
   """
 
   name: str
@@ -73,6 +84,8 @@ class Protocol(NamedTuple):
   exact: bool = False
   steps: Callable[[DistilledData], int | jax.Array] | None = None
   batch: int | None = None
+  probabilities: bool = False
+  taught: bool = False
 
 
 def unmirrored(name: str, mirrors: bool, setting: Setting) -> str:
@@ -98,6 +111,35 @@ def learner(setting: Setting, own: Callable[..., Network]) -> Network:
   """
   made = setting.network or own(setting.image_shape, setting.num_classes)
   return made._replace(platform=made.platform or setting.platform)
+
+
+def taught(recipe: Recipe, setting: Setting) -> Recipe:
+  """`recipe` under the setting's teacher, where there is one.
+
+  Args:
+    recipe: of learners that are trained by cross-entropy.
+    setting: of the run.
+  """
+  teacher = setting.teacher
+  if teacher is None:
+    return recipe
+  loss = teacher.softened(recipe.loss)
+  return recipe._replace(loss=loss, relabel=teacher.label)
+
+
+def hardened(encoding: str, test: Test) -> Test:
+  """`test` on the largest entry of every label, the others equal.
+
+  Args:
+    encoding: of the labels, as they come and as they go on.
+    test: of learners on a set.
+  """
+
+  def wanted(data: DistilledData) -> DistilledData:
+    one_hot = jax.nn.one_hot(data.label.argmax(-1), data.label.shape[-1])
+    return data._replace(label=LabelEncoding(encoding).encode(one_hot))
+
+  return of(wanted, test)
 
 
 def on_simplex(setting: Setting, test: Test) -> Test:

@@ -14,6 +14,7 @@ from dd_jax.evaluation.protocols.base import (
   Setting,
   learner,
   on_simplex,
+  taught,
 )
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS
@@ -66,9 +67,15 @@ def trained(
   course: Course = COURSE,
 ) -> Protocol:
   """The protocol of that name: learners trained by `recipe`."""
-  own = recipe(setting, transform, course)
-  test = on_simplex(setting, learner_test(own))
-  return Protocol(name, test, steps=recipe_steps(own), batch=course.batch)
+  own = taught(recipe(setting, transform, course), setting)
+  return Protocol(
+    name,
+    on_simplex(setting, learner_test(own)),
+    steps=recipe_steps(own),
+    batch=course.batch,
+    probabilities=True,
+    taught=True,
+  )
 
 
 def recipe(
@@ -104,4 +111,5 @@ def recipe(
     course.batch,
     transform,
     mesh=setting.mesh,
+    report=setting.report,
   )

@@ -19,4 +19,4 @@ def dd(setting: Setting) -> Protocol:
   """
   network = learner(setting, NETWORKS['lenet'])
   test = ordered_test(network, setting.mesh)
-  return Protocol('dd', on_simplex(setting, test))
+  return Protocol('dd', on_simplex(setting, test), probabilities=True)

@@ -64,6 +64,7 @@ def recipe(setting: Setting) -> Recipe:
     500,
     augment.frepo(strategy),
     mesh=setting.mesh,
+    report=setting.report,
   )
 
 

@@ -9,6 +9,7 @@ from dd_jax.evaluation.protocols.base import (
   Setting,
   learner,
   on_simplex,
+  taught,
   unmirrored,
 )
 from dd_jax.losses import soft_cross_entropy
@@ -27,9 +28,16 @@ def idc(setting: Setting) -> Protocol:
   zoomed or rotated; in half of the steps the batch goes through CutMix.
   """
   name = unmirrored('idc', True, setting)
-  own = recipe(setting)
+  own = taught(recipe(setting), setting)
   test = on_simplex(setting, learner_test(own))
-  return Protocol(name, test, steps=recipe_steps(own), batch=_BATCH)
+  return Protocol(
+    name,
+    test,
+    steps=recipe_steps(own),
+    batch=_BATCH,
+    probabilities=True,
+    taught=True,
+  )
 
 
 def recipe(setting: Setting) -> Recipe:
@@ -55,5 +63,6 @@ def recipe(setting: Setting) -> Recipe:
     _BATCH,
     augment.idc(strategy, siamese=False),
     augment.cutmix,
-    setting.mesh,
+    mesh=setting.mesh,
+    report=setting.report,
   )

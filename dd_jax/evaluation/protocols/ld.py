@@ -9,6 +9,7 @@ from dd_jax.evaluation.protocols.base import (
   Setting,
   learner,
   on_simplex,
+  taught,
 )
 from dd_jax.losses import soft_cross_entropy
 from dd_jax.networks import NETWORKS
@@ -29,13 +30,21 @@ def ld(setting: Setting) -> Protocol:
     learned = _STEPS if data.num_steps is None else data.num_steps
     return setting.steps or learned
 
-  recipe = Recipe(
+  plain = Recipe(
     learner(setting, NETWORKS['lenet']),
     optax.adam(1e-3),
     soft_cross_entropy,
     steps,
     50,
     mesh=setting.mesh,
+    report=setting.report,
   )
+  recipe = taught(plain, setting)
   test = on_simplex(setting, learner_test(recipe))
-  return Protocol('ld', test, steps=steps)
+  return Protocol(
+    'ld',
+    test,
+    steps=steps,
+    probabilities=True,
+    taught=True,
+  )

@@ -9,6 +9,7 @@ from dd_jax.evaluation.protocols.base import (
   Setting,
   learner,
   on_simplex,
+  taught,
   unmirrored,
 )
 from dd_jax.evaluation.stopping import stopped_test
@@ -30,7 +31,7 @@ def rat(setting: Setting) -> Protocol:
   stated number of steps is taken as it is.
   """
   name = unmirrored('rat', True, setting)
-  own = recipe(setting)
+  own = taught(recipe(setting), setting)
   if setting.steps:
     test = learner_test(own)
   elif setting.held_out:
@@ -41,7 +42,14 @@ def rat(setting: Setting) -> Protocol:
       'are none; hold some out (validation), or state evaluation.steps'
     )
   wanted = on_simplex(setting, test)
-  return Protocol(name, wanted, steps=recipe_steps(own), batch=_BATCH)
+  return Protocol(
+    name,
+    wanted,
+    steps=recipe_steps(own),
+    batch=_BATCH,
+    probabilities=True,
+    taught=True,
+  )
 
 
 def recipe(setting: Setting) -> Recipe:
@@ -55,4 +63,5 @@ def recipe(setting: Setting) -> Recipe:
     _BATCH,
     augment.dsa(strategy, siamese=False),
     mesh=setting.mesh,
+    report=setting.report,
   )

@@ -89,6 +89,7 @@ def recipe(name: str, setting: Setting, size: int) -> Recipe:
     setting.steps or _STEPS,
     513,
     mesh=setting.mesh,
+    report=setting.report,
   )
 
 

@@ -3,38 +3,38 @@
   dd-jax compare runs/mnist_dm_1_0 runs/mnist_kip_1_0 scores.json
   dd-jax compare runs/* --output=compared.html
 
-RUN is a folder that `distill` wrote, or a file of `evaluate --output`. Scores
-of one protocol, on the same data at the same number of images per class, are
-held against each other.
+RUN is a folder that `distill` wrote, of one seed or of several; a file of
+`evaluate --output`; the results.jsonl of a suite; or a distilled.npz, which is
+shown without a score. Scores of one protocol, on the same data at the same
+number of images per class, are held against each other; a published figure
+stands beside a score where it was measured under the same protocol.
 """
 
-import json
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from absl import flags
 
 from dd_jax.files import write_atomically
-from dd_jax.report import comparison
-from dd_jax.report.comparison import Entry
-from dd_jax.run import command_line
-from dd_jax.run.workdir import RESULT
+from dd_jax.report import comparison, noise
+from dd_jax.report.comparison_page import page
+from dd_jax.report.entry import Entry
+from dd_jax.run import command_line, compared
 from dd_jax.types import UserError
 
-_FORMATS: dict[str, Callable[[Sequence[Entry]], str]] = {
-  '.html': comparison.page,
+_TEXTS: dict[str, Callable[[Sequence[Entry]], str]] = {
   '.md': comparison.markdown,
   '.csv': comparison.table_of_values,
 }
-
-_STRANGE = 'not what a run or `evaluate --output` writes'
+_PAGE = '.html'
+_ENDINGS = f'{_PAGE}, {", ".join(_TEXTS)}'
 
 FLAGS = command_line.new_flags()
 _OUTPUT = flags.DEFINE_string(
   'output',
   None,
-  f'Also write it to a file, of one of {", ".join(_FORMATS)}.',
+  f'Also write it to a file, of one of {_ENDINGS}; as {_PAGE} with plots and '
+  'the images.',
   flag_values=FLAGS,
 )
 
@@ -43,67 +43,27 @@ def compare(*runs: str) -> None:
   """Compares the runs that are named."""
   if not runs:
     raise UserError('RUN: missing; name two folders of runs or more')
-  write = _writer(_OUTPUT.value)
-  found = [
-    entry
-    for name in runs
-    for run, record in _records(name)
-    for entry in comparison.entries(run, record)
-  ]
+  path = _OUTPUT.value
+  ending = pathlib.Path(path).suffix if path else _PAGE
+  if ending not in (_PAGE, *_TEXTS):
+    raise UserError(f'--output={path}: must end in one of {_ENDINGS}')
+  found = [entry for name in runs for entry in compared.found(name)]
   print(comparison.text(found))
-  for line in comparison.statements(found):
+  failed = [line for name in runs for line in compared.failures(name)]
+  for line in (*noise.statements(found), *failed):
     print(line)
-  if write and _OUTPUT.value:
-    write_atomically(_OUTPUT.value, write(found).encode())
-    print(f'written: {_OUTPUT.value}')
+  if path:
+    text = _page(runs, found) if ending == _PAGE else _TEXTS[ending](found)
+    write_atomically(path, text.encode())
+    print(f'written: {path}')
 
 
-def _writer(path: str | None) -> Callable[[Sequence[Entry]], str] | None:
-  if path is None:
-    return None
-  ending = pathlib.Path(path).suffix
-  if ending not in _FORMATS:
-    raise UserError(
-      f'--output={path}: must end in one of {", ".join(_FORMATS)}'
-    )
-  return _FORMATS[ending]
-
-
-def _records(name: str) -> list[tuple[str, dict[str, Any]]]:
-  """What a run or a file holds, by what it is called; one for each network."""
-  found, run = _read(name), name.rstrip('/')
-  if 'networks' not in found:
-    return [(run, _checked(name, found))]
-  return [
-    (f'{run}, {network}', _checked(name, {**found, **scores}))
-    for network, scores in found['networks'].items()
-  ]
-
-
-def _read(name: str) -> dict[str, Any]:
-  path = pathlib.Path(name)
-  if path.is_dir():
-    path = path / RESULT
-  try:
-    return dict(json.loads(path.read_text()))
-  except FileNotFoundError:
-    raise UserError(
-      f'{name}: no {RESULT} there; is the run finished?'
-    ) from None
-  except (ValueError, TypeError):
-    raise UserError(f'{name}: {_STRANGE}') from None
-
-
-def _checked(name: str, found: dict[str, Any]) -> dict[str, Any]:
-  try:
-    known = found['test_accuracy']['mean'] >= 0 and found['protocol']
-  except (KeyError, TypeError):
-    known = False
-  if not known:
-    raise UserError(f'{name}: {_STRANGE}')
-  return found
+def _page(runs: Sequence[str], found: Sequence[Entry]) -> str:
+  images = {k: v for name in runs for k, v in compared.image(name).items()}
+  return page(found, images)
 
 
 COMMAND = command_line.Command(
   'compare', __doc__, FLAGS, compare, ('RUN ...',), takes_fields=False
 )
+"""The command that sets runs side by side."""

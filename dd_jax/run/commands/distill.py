@@ -160,12 +160,14 @@ _TENSORBOARD = flags.DEFINE_bool(
   'Also write TensorBoard event files.',
   flag_values=FLAGS,
 )
+command_line.define_compile_cache(FLAGS)
 
 _ELSEWHERE = (
   'workdir',
   'resume',
   'overwrite',
   'tensorboard',
+  'compile_cache',
   'quiet',
   'minutes',  # what was found stands for it
 )
@@ -231,7 +233,7 @@ def _as_found(asked: _Asked, found: Mapping[str, str]) -> _Asked:
   """With what was measured for a run like it, where that is asked for."""
   if not asked.config['minutes']:
     return asked
-  config = settings.change({**asked.config, 'minutes': 0.0}, found)
+  config = settings.as_found(asked.config, found)
   command = lambda changes: asked.command({**found, **changes})
   return asked._replace(config=config, command=command)
 

@@ -21,7 +21,9 @@ from dd_jax.cache import Cache
 from dd_jax.data import class_order, labels, targets
 from dd_jax.data.dataset import Dataset
 from dd_jax.data.prepare import prepare
+from dd_jax.evaluation.metrics import METRICS, SUITE
 from dd_jax.files import write_json
+from dd_jax.methods import baselines
 from dd_jax.run import (
   command_line,
   invariances,
@@ -84,7 +86,14 @@ _SEED = flags.DEFINE_integer(
 _BASELINES = flags.DEFINE_list(
   'baselines',
   [],
-  f'Any of {", ".join(recipe.SELECTIONS)}, scored beside it.',
+  f'Any of {", ".join(baselines())}, scored beside it.',
+  flag_values=FLAGS,
+)
+_METRICS = flags.DEFINE_list(
+  'metrics',
+  None,
+  f'Of the same learners, beside their accuracy: any of {", ".join(METRICS)}, '
+  f'or {SUITE}, all of these and their mean.',
   flag_values=FLAGS,
 )
 _OUTPUT = flags.DEFINE_string(
@@ -93,6 +102,7 @@ _OUTPUT = flags.DEFINE_string(
   'Also write the scores as JSON, with all that they depend on.',
   flag_values=FLAGS,
 )
+command_line.define_compile_cache(FLAGS)
 
 
 def evaluate(fields: dict[str, str]) -> None:
@@ -197,6 +207,8 @@ def _changed(held: artifact.Artifact, fields: dict[str, str]) -> recipe.Config:
     'baselines': tuple(_BASELINES.value),
     'whole': 'no',  # as the baselines: where it is asked for
   }
+  if _METRICS.value is not None:
+    scored['metrics'] = tuple(_METRICS.value)
   if _PROTOCOLS.value:
     scored['protocol'], *others = _PROTOCOLS.value
     scored['others'] = tuple(others)

@@ -1,21 +1,26 @@
-"""Writes a distilled set as image files: one PNG an image, a folder a class.
+"""Writes a distilled set for others to read.
 
 dd-jax export --artifact=runs/mnist/distilled.npz --to=mnist_10
 dd-jax export --artifact=mnist_10 --to=back.npz --like=runs/mnist/distilled.npz
+dd-jax export --artifact=runs/mnist/distilled.npz --to=mnist_10.pt --format=pt
 
-Such a folder is read as a data set, by dd_jax as by others. It holds what a
-picture can: 8 bits of every pixel and one class for every image. The second
-command is the way back, to a set that `dd-jax evaluate` scores: its classes and
-preprocessing are those of --like.
+By default one PNG an image, a folder a class. Such a folder is read as a data
+set, by dd_jax as by others. It holds what a picture can: 8 bits of every pixel
+and one class for every image. The second command is the way back, to a set that
+`dd-jax evaluate` scores: its classes and preprocessing are those of --like. The
+other formats are for PyTorch, DD-Ranking, TensorFlow Datasets and Hugging
+Face's datasets.
 """
 
 import os
+import pathlib
 
-import numpy as np
 from absl import flags
 
 from dd_jax import artifact
 from dd_jax.data.shown import sentence
+from dd_jax.exports import EXPORTS
+from dd_jax.exports.tensors import is_hard
 from dd_jax.run import command_line
 from dd_jax.run.export import read_folder, write_folder
 from dd_jax.types import UserError
@@ -30,7 +35,15 @@ _ARTIFACT = flags.DEFINE_string(
 _TO = flags.DEFINE_string(
   'to',
   None,
-  'A new or an empty folder; with --like, a new .npz.',
+  'A new or an empty folder; with --like, a new .npz; of --format=pt, a new '
+  'file.',
+  flag_values=FLAGS,
+)
+_FORMAT = flags.DEFINE_enum(
+  'format',
+  'png',
+  ['png', *EXPORTS],
+  'What is written.',
   flag_values=FLAGS,
 )
 _LIKE = flags.DEFINE_string(
@@ -49,12 +62,25 @@ def export() -> None:
     _back(path, folder, _LIKE.value)
     return
   held = artifact.load(path)
+  if _FORMAT.value != 'png':
+    told = _for_others(held, folder)
+    print('\n'.join([f'{len(held.data.label):,} images', *told]))
+    print(f'written: {folder}')
+    return
   written = write_folder(held, folder)
   print(f'{len(written):,} images in {len(held.class_names):,} classes')
   print(sentence(held.pixels._asdict()))
-  if not _hard(held):
+  if not is_hard(held):
     print('note: the labels are soft; each image counts for its largest')
   print(f'written: {folder}')
+
+
+def _for_others(held: artifact.Artifact, to: str) -> list[str]:
+  """Writes a format of `EXPORTS`; says what it does not hold."""
+  try:
+    return EXPORTS[_FORMAT.value](held, pathlib.Path(to))
+  except OSError as error:  # it names a file on the way
+    raise UserError(f'--to={to}: {error.strerror or error}') from None
 
 
 def _back(folder: str, path: str, like: str) -> None:
@@ -68,13 +94,6 @@ def _back(folder: str, path: str, like: str) -> None:
   images, classes = made.data.label.shape
   print(f'{images:,} images in {classes:,} classes')
   print(f'written: {path}')
-
-
-def _hard(held: artifact.Artifact) -> bool:
-  """Whether labels say no more than one class."""
-  label = held.data.label
-  own = label == label.max(1, keepdims=True)
-  return np.array_equal(label, np.where(own, label.max(), label.min()))
 
 
 COMMAND = command_line.Command(
