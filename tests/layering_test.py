@@ -81,6 +81,7 @@ FLOORS = (
   'run.probe',
   'run.afford',
   'run.plan',
+  'run.estimate',
   'run.stopwatch',
   'run.inputs',
   'run.packaged',

@@ -230,7 +230,8 @@ def _caption(
 ) -> Markup:
   n, h, w, c = images.image.shape
   colours = 'grey' if c == 1 else 'colour'
-  parts = [f'{n:,} distilled images of {h} by {w} pixels, {colours}.']
+  plural = 's' * (n != 1)
+  parts = [f'{n:,} distilled image{plural} of {h} by {w} pixels, {colours}.']
   if cards and images.start is not None:
     parts.append('Left: distilled. Right: what it started from.')
   parts += _reduced(images, blocks, encoding)

@@ -131,7 +131,7 @@ def _subtitle(report: Report) -> str:
     per_class = (
       f', decoded from the storage of {facts.plain_images(report.result)}'
     )
-  return f'{n:,} distilled images{place}{per_class}'
+  return f'{n:,} distilled image{"s" * (n != 1)}{place}{per_class}'
 
 
 def _headline(result: Mapping[str, Any]) -> Markup:

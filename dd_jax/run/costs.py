@@ -33,7 +33,7 @@ class Costs(NamedTuple):
   """What a run takes, in seconds unless said otherwise.
 
   Attributes:
-    spent: before the run: loading, measuring.
+    spent: so far: loading, measuring, what is done of the run.
     experts: training those that are missing.
     start: making the first state, and compiling.
     step: one outer step.
@@ -69,7 +69,7 @@ class Costs(NamedTuple):
   def describe(self, steps: int, every: int) -> str:
     """One line: the whole, its parts, and the memory."""
     parts = {
-      'loading and measuring': self.spent,
+      'so far': self.spent,
       'experts': self.experts,
       'start and compiling': self.start,
       f'{steps:,} steps of {self.step:.3g} s': steps * self.step,

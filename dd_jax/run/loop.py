@@ -37,6 +37,16 @@ class Programs:
       self._key = key
     return self._program
 
+  @property
+  def memory(self) -> int:
+    """Bytes of its arguments, results and scratch; 0 where not told."""
+    found = self._program and self._program.memory_analysis()
+    if not found:
+      return 0
+    whole = found.argument_size_in_bytes + found.output_size_in_bytes
+    shared = found.alias_size_in_bytes
+    return int(whole + found.temp_size_in_bytes - shared)
+
 
 def lowered(
   update: Callable[..., Any],

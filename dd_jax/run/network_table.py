@@ -27,12 +27,14 @@ def _column(name: str, scores: Mapping[str, Any]) -> dict[str, str]:
   for metric, measure in scores['test_accuracy'].get('metrics', {}).items():
     cells[f'  {metric}'] = metric_table.cell(measure)
   for other, score in scores['other_scores'].items():
-    cells[other] = percent(score)
+    cells[_plain(score.get('protocol', other), name)] = percent(score)
   for baseline, score in scores['baselines'].items():
     cells[f'{baseline} (baseline)'] = percent(score)
   return cells
 
 
 def _plain(protocol: str, network: str) -> str:
-  """`dc (500 steps)` of `dc (500 steps, convnet)`."""
-  return protocol.replace(f', {network})', ')').replace(f' ({network})', '')
+  """`dc (500 steps)` of `dc (500 steps, convnet width=64)`."""
+  own, _, told = protocol.removesuffix(')').partition(' (')
+  parts = [p for p in told.split(', ') if p.split(' ')[0] not in ('', network)]
+  return f'{own} ({", ".join(parts)})' if parts else own

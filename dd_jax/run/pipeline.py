@@ -24,6 +24,8 @@ from dd_jax.run import (
   plan,
 )
 from dd_jax.run.checkpoint import Checkpointer
+from dd_jax.run.costs import Length
+from dd_jax.run.estimate import Estimate
 from dd_jax.run.inputs import (
   Given,
   Loaded,
@@ -159,7 +161,9 @@ def _run(given: Given, dataset: Dataset | None) -> Outcome:
   clock.lap()
   source, taught = _source(given, prepared, cache)
   clock.lap('experts' if taught else None)
-  result = _distilled(given, scorer, method, source, checkpointer, programs)
+  bench = _bench(given, loaded, prepared, programs)
+  watched = given._replace(writers=_watching(given, bench, clock))
+  result = _distilled(watched, scorer, method, source, checkpointer, programs)
   made = packaged(given.config, prepared, result)
   if given.workdir:
     artifact.save(given.workdir.path / ARTIFACT, made)
@@ -188,15 +192,35 @@ def _planned(
   programs: Programs,
 ) -> Plan | None:
   """The run as it was measured to be; None where that was not asked for."""
-  config, writers = given.config, given.writers
+  config = given.config
   if not (config['minutes'] or given.estimate):
     return None
-  first = loaded.start.data if loaded.start else None
-  bench = plan.Bench(prepared, Cache(), given.mesh, first, writers, programs)
+  bench = _bench(given, loaded, prepared, programs)
   config = {**config, 'num_steps': num_steps(config, prepared)}
   work = plan.found if config['minutes'] else plan.estimated
   # A signal ends it as `Stop`: there is nothing yet to go on from.
   return interruptible(lambda: work(bench, config, clock.total))
+
+
+def _bench(
+  given: Given, loaded: Loaded, prepared: Prepared, programs: Programs
+) -> plan.Bench:
+  first = loaded.start.data if loaded.start else None
+  return plan.Bench(
+    prepared, Cache(), given.mesh, first, given.writers, programs
+  )
+
+
+def _watching(
+  given: Given, bench: plan.Bench, clock: Stopwatch
+) -> Sequence[Writer]:
+  """The writers, and one that estimates what no plan has said."""
+  config, writers = given.config, given.writers
+  if given.plan is not None or not writers:
+    return writers
+  length = Length(num_steps(config, bench.prepared), config['validate_every'])
+  costs = lambda step: plan.of_steps(bench, config, step, clock.total())
+  return [*writers, Estimate(costs, length, writers)]
 
 
 def _claimed(given: Given, identity: dict[str, Any]) -> Checkpointer | None:

@@ -160,6 +160,19 @@ def estimated(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
   return Plan(config, costs, {}, (told,))
 
 
+def of_steps(bench: Bench, config: Config, step: float, spent: float) -> Costs:
+  """What a run costs that is under way.
+
+  Args:
+    bench: measures the learners; it has the loop.
+    config: of the run.
+    step: seconds of an outer step.
+    spent: seconds since the run began.
+  """
+  loop = probe.Loop(0.0, step, bench.programs.memory)
+  return _costs(bench, config, loop, 0.0)._replace(spent=spent)
+
+
 def found(bench: Bench, config: Config, spent: Callable[[], float]) -> Plan:
   """The run that ends within `config['minutes']`, nearest to what is asked.
 

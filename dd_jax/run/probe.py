@@ -88,7 +88,7 @@ def loop(
     step = _step_seconds(run, state)
   finally:
     pipeline.close()
-  return Loop(start, step, _held(program))
+  return Loop(start, step, programs.memory)
 
 
 def _step_seconds(run: Callable[[Any, int, int], Any], state: Any) -> float:
@@ -101,16 +101,6 @@ def _step_seconds(run: Callable[[Any, int, int], Any], state: Any) -> float:
     if seconds > _ENOUGH_SECONDS or count >= 256:
       return seconds / count
     first, count = first + count, 2 * count
-
-
-def _held(program: Any) -> int:
-  """Bytes of a program's arguments, results and scratch; 0 where not told."""
-  found = program.memory_analysis()
-  if found is None:
-    return 0
-  whole = found.argument_size_in_bytes + found.output_size_in_bytes
-  shared = found.alias_size_in_bytes
-  return int(whole + found.temp_size_in_bytes - shared)
 
 
 def learner(scorer: Scorer, name: str, data: DistilledData) -> Learner:

@@ -324,7 +324,7 @@ def test_baselines_of_another_protocol_are_no_comparison() -> None:
 def test_any_number_of_images(n: int, k: int, start: bool) -> None:
   names = tuple(f'name {i}' for i in range(k))
   page = _Page(_page(_result(), n=n, names=names, start=start))
-  assert f'{n:,} distilled images' in page.text
+  assert f'{n:,} distilled image{"s" * (n != 1)}' in page.text
 
 
 @pytest.mark.parametrize('metrics', [1, 2])
