@@ -15,7 +15,7 @@ import optax
 
 from dd_jax.data.source import Source
 from dd_jax.networks import Network
-from dd_jax.training import Model, fresh_model
+from dd_jax.training import Model, fresh_model, train_many
 from dd_jax.types import Key, PyTree, UserError
 
 
@@ -60,7 +60,7 @@ def fresh(
     del models
     if count == 1:
       return 0, one(key)
-    return 0, jax.lax.map(one, jax.random.split(key, count))
+    return 0, train_many(one, jax.random.split(key, count), network.runs_on)
 
   return ModelPool(
     init=lambda key, source: (),

@@ -21,6 +21,8 @@ class Platform(NamedTuple):
       after the other (a batched convolution is slow on a CPU).
     activation_bytes: of one pass through a network, so that they stay in the
       cache; 0 for no limit.
+    pass_examples: images that pass a network at once where no gradient is
+      taken.
     gradient_examples: real images whose gradient is taken at once.
     gradient_classes: classes, each with its own gradient, at once.
     slice_bytes: of a slice of a block of a convolutional kernel, two of which
@@ -32,6 +34,7 @@ class Platform(NamedTuple):
   name: str
   batches_networks: bool
   activation_bytes: int
+  pass_examples: int
   gradient_examples: int
   gradient_classes: int
   slice_bytes: int
@@ -45,6 +48,7 @@ CPU = Platform(
   name='cpu',
   batches_networks=False,
   activation_bytes=8 * _MIB,
+  pass_examples=32,
   gradient_examples=8,
   gradient_classes=1,
   slice_bytes=7 * _MIB // 16,
@@ -54,6 +58,7 @@ ACCELERATOR = Platform(
   name='accelerator',
   batches_networks=True,
   activation_bytes=0,
+  pass_examples=256,
   gradient_examples=64,
   gradient_classes=32,
   slice_bytes=0,

@@ -5,7 +5,7 @@ Model pools, evaluation, experts and meta-gradients all use it.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from dd_jax.networks.network import activations
 from dd_jax.platform import Platform
 from dd_jax.types import Augment, Key, LabeledData, PyTree
 
+T = TypeVar('T')
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 Mix = Callable[[Key, LabeledData], LabeledData]
 """`(logits [n, k], label [n, k]) -> [n]`."""
@@ -251,8 +252,24 @@ def _minibatch(
   return Batch(jax.tree.map(lambda a: a[index], data), weight)
 
 
+def each_class(
+  platform: Platform, function: Callable[..., T], *args: PyTree
+) -> T:
+  """Maps over classes in one program: in groups that an accelerator fills.
+
+  One by one on a CPU, where a batch of networks' gradients is slower.
+  """
+  together = platform.gradient_classes
+  result: T = jax.lax.map(
+    lambda each: function(*each),
+    args,
+    batch_size=together if together > 1 else None,
+  )
+  return result
+
+
 def map_chunks(
-  function: Callable[[jax.Array], PyTree], x: jax.Array, size: int = 32
+  function: Callable[[jax.Array], PyTree], x: jax.Array, size: int
 ) -> PyTree:
   """Applies `function` to chunks of `x [n, ...]` and joins the results.
 
@@ -273,7 +290,7 @@ def map_chunks(
 
 
 def sum_chunks(
-  function: Callable[[PyTree], PyTree], x: PyTree, size: int = 32
+  function: Callable[[PyTree], PyTree], x: PyTree, size: int
 ) -> PyTree:
   """Sums `function` over the chunks of `map_chunks`; leaves `x` are `[n, ...]`.
 

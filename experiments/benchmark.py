@@ -33,7 +33,7 @@ FLAGS = command_line.new_flags()
 _CASES = flags.DEFINE_list(
   'cases',
   ['speed'],
-  'Names, or speed, published, kernels, unroll; see --list.',
+  'Names, or speed, published, kernels, unroll, precision; see --list.',
   flag_values=FLAGS,
 )
 _LIST = flags.DEFINE_bool(

@@ -40,6 +40,10 @@ def trained_features(
 
   @jax.jit
   def features(variables: PyTree, image: jax.Array) -> jax.Array:
-    return map_chunks(lambda x: network.apply(variables, x)[0].features, image)
+    return map_chunks(
+      lambda x: network.apply(variables, x)[0].features,
+      image,
+      network.runs_on.pass_examples,
+    )
 
   return lambda image: features(variables, image)

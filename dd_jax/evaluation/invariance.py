@@ -168,7 +168,10 @@ def _answers(
   def run(shown: LabeledData, held: LabeledData) -> list[jax.Array]:
     variables = trained(recipe, k_train, shown)
     logits = lambda x: network.apply(variables, x)[0].logits
-    right = lambda x: map_chunks(logits, x).argmax(-1) == held.label.argmax(-1)
+    right = lambda x: (
+      map_chunks(logits, x, network.runs_on.pass_examples).argmax(-1)
+      == held.label.argmax(-1)
+    )
     changed = [each(o)(k_ask, held.image) for o in asked.values()]
     return [right(image) for image in (held.image, *changed)]
 

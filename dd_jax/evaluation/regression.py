@@ -61,7 +61,8 @@ def feature_test(recipe: Recipe, ridge: Ridge) -> Tester:
 
   def fit(key: Key, data: LabeledData) -> tuple[PyTree, jax.Array]:
     variables = trained(recipe, key, data)
-    phi = map_chunks(lambda x: features(variables, x), data.image)
+    size = recipe.network.runs_on.pass_examples
+    phi = map_chunks(lambda x: features(variables, x), data.image, size)
     gram = jnp.matmul(phi, phi.T, precision=_HIGHEST)
     dual = solve(gram, data.label, ridge).weights
     return variables, jnp.matmul(phi.T, dual, precision=_HIGHEST)

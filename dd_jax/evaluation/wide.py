@@ -40,7 +40,11 @@ def random_feature_test(
 
   def features(key: Key, image: jax.Array) -> jax.Array:
     variables = network.init(key)
-    return map_chunks(lambda x: network.apply(variables, x)[0].features, image)
+    return map_chunks(
+      lambda x: network.apply(variables, x)[0].features,
+      image,
+      network.runs_on.pass_examples,
+    )
 
   def fit(key: Key, data: LabeledData) -> Members:
     keys = jax.random.split(key, count)

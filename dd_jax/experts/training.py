@@ -319,6 +319,7 @@ class _Trainer:
   def _accuracies(self, variables: PyTree, data: LabeledData) -> jax.Array:
     def one(variables: PyTree) -> jax.Array:
       apply = lambda x: self._recipe.network.apply(variables, x)[0].logits
-      return accuracy(map_chunks(apply, data.image), data.label)
+      size = self._recipe.network.runs_on.pass_examples
+      return accuracy(map_chunks(apply, data.image, size), data.label)
 
     return self._many(one, variables)

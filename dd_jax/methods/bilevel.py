@@ -123,7 +123,9 @@ class BilevelProblem(NamedTuple):
       features, jvp = tangent.at(image)
       return features, jvp(delta)
 
-    features, logits = map_chunks(both, batch.image)
+    features, logits = map_chunks(
+      both, batch.image, self.network.runs_on.pass_examples
+    )
     targets = Targets(features, logits, batch.label)
     return Optimum(tangent, inner, delta, targets)
 

@@ -113,7 +113,10 @@ def cafe(
 
     def measure(model: Model) -> jax.Array:
       logits = lambda x: network.apply(model.variables, x)[0].logits
-      return accuracy(map_chunks(logits, shown.image), shown.label)
+      return accuracy(
+        map_chunks(logits, shown.image, network.runs_on.pass_examples),
+        shown.label,
+      )
 
     return outer_step(loops, measure, epoch, context.model)
 

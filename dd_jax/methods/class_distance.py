@@ -6,7 +6,6 @@ averaged over classes (Lee et al., arXiv 2202.02916).
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,8 @@ import jax.numpy as jnp
 from dd_jax.derivatives import held
 from dd_jax.methods.class_gradients import ClassGradients
 from dd_jax.platform import Platform
+from dd_jax.training import each_class
 from dd_jax.types import Key, LabeledData, PyTree
-
-T = TypeVar('T')
 
 LEVELS = ('class', 'sum', 'both')
 """Every class's own distance, that of the mean gradients, or both added."""
@@ -48,9 +46,9 @@ def distance(
       support,
       real,
     )
-  each_class = functools.partial(_each_class, gradients.platform)
-  targets = each_class(gradients.of_real, keys, real)
-  owns = each_class(jax.checkpoint(gradients.of_support), keys, support)
+  of_classes = functools.partial(each_class, gradients.platform)
+  targets = of_classes(gradients.of_real, keys, real)
+  owns = of_classes(jax.checkpoint(gradients.of_support), keys, support)
   mean = functools.partial(jax.tree.map, lambda a: jnp.mean(a, 0))
   value = gradients.distance(mean(owns), mean(targets))
   if level == 'both':
@@ -78,25 +76,9 @@ def _class_wise(
   """
   compute = lambda k, s, o: jax.value_and_grad(compare, 1)(k, s, o)
   fixed = held(support)
-  values, slopes = _each_class(platform, compute, keys, fixed, other)
+  values, slopes = each_class(platform, compute, keys, fixed, other)
   move = jax.tree.map(
     lambda slope, now, at: jnp.vdot(slope, now - at), slopes, support, fixed
   )
   value = jnp.sum(values)
   return value + jnp.asarray(sum(jax.tree.leaves(move)), value.dtype)
-
-
-def _each_class(
-  platform: Platform, function: Callable[..., T], *args: PyTree
-) -> T:
-  """Maps over classes in one program: in groups that an accelerator fills.
-
-  One by one on a CPU, where a batch of networks' gradients is slower.
-  """
-  together = platform.gradient_classes
-  result: T = jax.lax.map(
-    lambda each: function(*each),
-    args,
-    batch_size=together if together > 1 else None,
-  )
-  return result

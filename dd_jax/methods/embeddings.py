@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from dd_jax.networks import Network, Outputs
-from dd_jax.training import map_chunks
+from dd_jax.training import each_class, map_chunks
 from dd_jax.types import Augment, Key, PyTree
 
 _HELD = 128  # synthetic images whose activations may be held for the gradient
@@ -63,7 +63,7 @@ def embeddings(
   Returns:
     `(real, synthetic)`.
   """
-  classes = real.shape[1]
+  classes, platform = real.shape[1], embedder.network.runs_on
   batch_norm = len(variables) > 1
 
   def embed(image: jax.Array) -> Embedding:
@@ -71,25 +71,34 @@ def embeddings(
     return embedder.embed(out)
 
   def transform(image: jax.Array) -> jax.Array:
-    """Augments `[k, n, ...]` class by class."""
+    """Augments `[k, n, ...]`, each class by a draw of its own."""
     augment = embedder.augment
     if augment is None:
       return image
-    return jax.lax.map(lambda pair: augment(*pair), (keys, image))
+    return each_class(platform, augment, keys, image)
 
   real = transform(jnp.moveaxis(real, 1, 0))
-  pass_real = _as_one if batch_norm else _class_by_class
-  target = jax.lax.stop_gradient(pass_real(embed, real))
+  size = platform.pass_examples
+  together = platform.gradient_classes > 1
+  if batch_norm:
+    target = _as_one(embed, real)
+  elif together:
+    target = _in_chunks(embed, real, size)
+  else:
+    target = _class_by_class(embed, real, size)
   at_once = batch_norm or len(support) <= _HELD
-  pass_support = _as_one if at_once else _in_chunks
-  support = support.reshape(classes, -1, *support.shape[1:])
-  return target, pass_support(embed, transform(support))
+  support = transform(support.reshape(classes, -1, *support.shape[1:]))
+  return jax.lax.stop_gradient(target), (
+    _as_one(embed, support)
+    if at_once
+    else _in_chunks(jax.checkpoint(embed), support, size)
+  )
 
 
 Embed = Callable[[jax.Array], Embedding]
 
 
-def _class_by_class(embed: Embed, image: jax.Array) -> Embedding:
+def _class_by_class(embed: Embed, image: jax.Array, size: int) -> Embedding:
   """Embeds `[k, n, ...]` in chunks of one class, adding up what is averaged."""
 
   def chunk(image: jax.Array) -> Embedding:
@@ -98,17 +107,17 @@ def _class_by_class(embed: Embed, image: jax.Array) -> Embedding:
     return Embedding(added, found.each)
 
   def one(image: jax.Array) -> Embedding:
-    found = map_chunks(chunk, image)
+    found = map_chunks(chunk, image, size)
     mean = jax.tree.map(lambda a: jnp.sum(a, 0) / len(image), found.mean)
     return Embedding(mean, found.each)
 
   return jax.lax.map(one, image)
 
 
-def _in_chunks(embed: Embed, image: jax.Array) -> Embedding:
-  """Embeds `[k, n, ...]` in chunks that are computed again for the gradient."""
+def _in_chunks(embed: Embed, image: jax.Array, size: int) -> Embedding:
+  """Embeds `[k, n, ...]` in chunks of any classes."""
   flat = image.reshape(-1, *image.shape[2:])
-  return _by_class(map_chunks(jax.checkpoint(embed), flat), image.shape[:2])
+  return _by_class(map_chunks(embed, flat, size), image.shape[:2])
 
 
 def _as_one(embed: Embed, image: jax.Array) -> Embedding:

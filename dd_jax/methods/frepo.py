@@ -132,7 +132,9 @@ def feature_regression(
   highest = jax.lax.Precision.HIGHEST
   phi_s = chunked_features(network, support.image, platform)
   phi_t = jax.lax.stop_gradient(
-    map_chunks(lambda image: network(image).features, image)
+    map_chunks(
+      lambda image: network(image).features, image, platform.pass_examples
+    )
   )
   k_ss = jnp.matmul(phi_s, phi_s.T, precision=highest)
   k_ts = jnp.matmul(phi_t, phi_s.T, precision=highest)

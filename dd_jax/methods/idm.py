@@ -31,7 +31,7 @@ from dd_jax.methods.method import Method
 from dd_jax.models import queue
 from dd_jax.networks import Network
 from dd_jax.parameterization.base import Parameterization
-from dd_jax.training import Batch, Model, epochs, train, train_step
+from dd_jax.training import Batch, Model, epochs, train, train_many, train_step
 from dd_jax.types import Augment, Key, LabeledData
 
 
@@ -97,7 +97,7 @@ def idm(
 
     keys = jax.random.split(context.key, trained)
     rest = jax.tree.map(lambda a: a[1:], models)
-    others = jax.lax.map(lambda pair: one(*pair), (keys, rest))
+    others = train_many(lambda pair: one(*pair), (keys, rest), network.runs_on)
     return jax.tree.map(lambda a, b: a.at[1:].set(b), models, others)
 
   return distribution_matching(

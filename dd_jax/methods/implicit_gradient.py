@@ -75,7 +75,9 @@ def direct_and_implicit(
   differentiate = jax.value_and_grad(outer, (0, 1, 2), has_aux=True)
   found, (direct, g, cotangent) = differentiate(params, delta, targets.logits)
   through_targets = sum_chunks(
-    lambda x: tangent.vjp(*x), (batch.image, cotangent)
+    lambda x: tangent.vjp(*x),
+    (batch.image, cotangent),
+    problem.network.runs_on.pass_examples,
   )
   v = inner.inverse_hessian(optax.tree.add(g, through_targets))
 

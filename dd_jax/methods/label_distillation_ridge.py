@@ -59,7 +59,11 @@ def label_distillation_ridge(
     extra: PyTree, model: Model, support: LabeledData, real: LabeledData
   ) -> tuple[jax.Array, Metrics]:
     phi = features(model, support.image)
-    seen = map_chunks(lambda image: features(model, image), real.image)
+    seen = map_chunks(
+      lambda image: features(model, image),
+      real.image,
+      network.runs_on.pass_examples,
+    )
     gram = jnp.matmul(phi, phi.T, precision=_HIGHEST)
     gram = gram + ridge * jnp.eye(len(gram), dtype=gram.dtype)
     dual = jax.scipy.linalg.solve(gram, support.label, assume_a='pos')

@@ -133,16 +133,19 @@ def random_kernels(
   Returns:
     `(K_ss [n, n], K_ts [t, n])`.
   """
+  size = network.runs_on.pass_examples
+
+  def one(variables: PyTree) -> PyTree:
+    run = lambda x: network.apply(variables, x)[0].features
+    phi_s = map_chunks(jax.checkpoint(run), support, size)
+    phi_t = jax.lax.stop_gradient(map_chunks(run, target, size))
+    return random_kernel(phi_s, phi_s), random_kernel(phi_t, phi_s)
+
+  if network.runs_on.batches_networks:
+    return jax.tree.map(lambda each: each.mean(0), jax.vmap(one)(members))
 
   def add(sums: PyTree, variables: PyTree) -> tuple[PyTree, None]:
-    run = lambda x: network.apply(variables, x)[0].features
-    phi_s = map_chunks(jax.checkpoint(run), support)
-    phi_t = jax.lax.stop_gradient(map_chunks(run, target))
-    return jax.tree.map(
-      lambda total, phi: total + random_kernel(phi, phi_s),
-      sums,
-      (phi_s, phi_t),
-    ), None
+    return jax.tree.map(jnp.add, sums, one(variables)), None
 
   n, t = support.shape[0], target.shape[0]
   zero = jnp.zeros((n, n), support.dtype), jnp.zeros((t, n), support.dtype)

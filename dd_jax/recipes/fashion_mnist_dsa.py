@@ -5,6 +5,10 @@
 The published recipe (`published/dsa.py`) takes 1,000 steps of a
 network twice as wide on 256 real images of each class, and reaches 70.6 %
 at 1 image per class.
+
+Flips stay, as published: with and without, after 200 steps (one seed, two
+learners), 70.2 ± 0.2 and 70.4 ± 0.4 by the `dc` protocol, beside 52.3 of random
+images.
 """
 
 from ml_collections import ConfigDict

@@ -2,17 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from dd_jax.report import formats
+from dd_jax.report import formats, metrics
 from dd_jax.report.entry import Entry
 from dd_jax.report.noise import statements
 
 HEAD = (
-  'run', 'method', 'data', 'per class', 'protocol', 'accuracy', 'runs',
-  'over learners', 'random', 'published', 'stored', 'distilled in',
+  'run', 'method', 'data', 'per class', 'protocol', 'labels', 'accuracy',
+  'runs', 'over learners', 'random', 'published', 'stored', 'distilled in',
+  'beyond accuracy',
 )  # fmt: skip
-NUMBERS = (3, 5, 7, 8, 9, 10, 11)
+NUMBERS = (3, 6, 8, 9, 10, 11, 12)
 """Columns whose content is to the right."""
 
 
@@ -27,6 +29,7 @@ def _cells(entry: Entry) -> Iterator[str | None]:
   yield formats.title(entry.data or '')
   yield formats.count(entry.ipc)
   yield entry.protocol
+  yield entry.labels
   yield formats.accuracy(entry.score)
   yield str(entry.score.get('runs') or '')
   yield None if entry.of_learners is None else f'± {entry.of_learners:.1f}'
@@ -34,6 +37,13 @@ def _cells(entry: Entry) -> Iterator[str | None]:
   yield _published(entry)
   yield formats.size(entry.stored_bytes)
   yield formats.duration(entry.seconds)
+  measures = _metrics(entry).items()
+  yield ', '.join(f'{name} {metrics.said(held)}' for name, held in measures)
+
+
+def _metrics(entry: Entry) -> Mapping[str, Any]:
+  found: Mapping[str, Any] = entry.score.get('metrics') or {}
+  return found
 
 
 def _published(entry: Entry) -> str | None:
@@ -82,12 +92,14 @@ def table_of_values(found: Sequence[Entry]) -> str:
   nested = ('score', 'random', 'seeds', 'published')
   plain = [field for field in Entry._fields if field not in nested]
   scores = ('mean', 'std', 'random_mean', 'random_std')
-  writer.writerow([*plain, 'seeds', *scores, 'published', 'source'])
+  asked = list(dict.fromkeys(name for e in found for name in _metrics(e)))
+  writer.writerow([*plain, 'seeds', *scores, 'published', 'source', *asked])
   for entry in found:
     held = entry._asdict()
     both = [entry.score, entry.random or {}]
     values = [score.get(k) for score in both for k in ('mean', 'std')]
     seeds = ' '.join(map(str, entry.seeds))
     known = entry.published or (None, None)
-    writer.writerow([*(held[k] for k in plain), seeds, *values, *known])
+    more = [_metrics(entry).get(name, {}).get('mean') for name in asked]
+    writer.writerow([*(held[k] for k in plain), seeds, *values, *known, *more])
   return file.getvalue()

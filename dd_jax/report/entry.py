@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dd_jax.report import facts
+
 
 class Entry(NamedTuple):
   """One score of one set; what is not known is None.
@@ -19,11 +21,13 @@ class Entry(NamedTuple):
     seeds: of distilling, in the order of the values where there are several.
     examples: of the test set.
     stored_bytes: what the set takes.
-    seconds: of distilling.
+    seconds: of distilling, from the first state on.
     network: that learned, where several were asked for; else ''.
     of_learners: deviation over learners of one set, where the score's own is
       over distillation seeds.
     published: a figure under the same protocol, and where it is from.
+    labels: that learners were trained on: 'hard', 'soft', 'teacher'; '' where
+      a record does not tell.
   """
 
   run: str
@@ -40,6 +44,7 @@ class Entry(NamedTuple):
   network: str = ''
   of_learners: float | None = None
   published: tuple[float, str] | None = None
+  labels: str = ''
 
   @property
   def kind(self) -> tuple[str, int, str]:
@@ -66,7 +71,7 @@ def entries(run: str, record: Mapping[str, Any]) -> list[Entry]:
     record: as in `result.json`, or as `evaluate --output` writes it; of one
       network, its name is `network`.
   """
-  test, spent = record.get('test_set', {}), record.get('seconds', {})
+  test = record.get('test_set', {})
   seed = record.get('seed')
   headline = Entry(
     run,
@@ -79,8 +84,9 @@ def entries(run: str, record: Mapping[str, Any]) -> list[Entry]:
     () if seed is None else (seed,),
     test.get('examples'),
     record.get('stored_bytes'),
-    spent.get('distil') if isinstance(spent, Mapping) else None,
+    facts.distilling(record),
     record.get('network', ''),
+    labels=record.get('labels', {}).get('kind', ''),
   )
   others = record.get('other_scores', {})
   return [

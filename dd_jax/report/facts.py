@@ -98,6 +98,26 @@ def whole_name(result: Mapping[str, Any]) -> str:
   return f'Whole training set{rest}'
 
 
+def labels(result: Mapping[str, Any]) -> str:
+  """Which labels learners were trained on, in words; '' if untold."""
+  held = mapping(result.get('labels'))
+  if held.get('kind') == 'soft':
+    beside = result.get('baselines')
+    rest = '; those of real images are hard' if beside else ''
+    return f'soft, the own ones of the set{rest}'
+  teacher = mapping(held.get('teacher'))
+  if not teacher:
+    return str(held.get('kind', ''))
+  name = mapping(teacher.get('network')).get('name')
+  return (
+    f'of a teacher at every step ({name}, '
+    f'{formats.count(teacher.get("parameters"))} parameters, '
+    f'{formats.count(teacher.get("steps"))} steps on real images, '
+    f'{teacher.get("test_accuracy"):.2f} % on the test images, temperature '
+    f'{teacher.get("temperature"):g})'
+  )
+
+
 def lead(result: Mapping[str, Any], baseline: str) -> str | None:
   """How far the set is ahead of a baseline, in words; or None."""
   own = scores.read('', result.get('test_accuracy'))
@@ -188,6 +208,22 @@ def flat(prefix: str, value: object) -> list[tuple[str, object]]:
 def mapping(value: object) -> Mapping[str, Any]:
   """`value` where it is a mapping, an empty one otherwise."""
   return value if isinstance(value, Mapping) else {}
+
+
+def distilling(result: Mapping[str, Any]) -> float | None:
+  """Seconds from the first state to the last outer step, as a user waits.
+
+  Making the state, compiling, the steps and their validations; None where a
+  record has no times.
+
+  Args:
+    result: as in result.json.
+  """
+  spent = mapping(result.get('seconds'))
+  phases = ('init', 'compile', 'distil', 'validate')
+  found = [formats.number(spent.get(name)) for name in phases]
+  known = [seconds for seconds in found if seconds is not None]
+  return sum(known) if known else None
 
 
 def text(value: object) -> str:

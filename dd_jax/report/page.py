@@ -157,7 +157,6 @@ def _headline(result: Mapping[str, Any]) -> Markup:
 
 def _facts(report: Report) -> Markup:
   result = report.result
-  seconds = facts.mapping(result.get('seconds'))
   return definitions(
     [
       ('Against random', facts.lead(result, 'random')),
@@ -171,9 +170,16 @@ def _facts(report: Report) -> Markup:
         else None,
       ),
       ('Compression', _compression(report)),
-      ('Distilled in', formats.duration(seconds.get('distil'))),
+      ('Distilled in', _duration(result)),
     ]
   )
+
+
+def _duration(result: Mapping[str, Any]) -> str | None:
+  """All of what a user waits for, and the outer steps alone."""
+  whole = formats.duration(facts.distilling(result))
+  steps = formats.duration(facts.mapping(result.get('seconds')).get('distil'))
+  return f'{whole} (outer steps alone {steps})' if whole and steps else whole
 
 
 def _of_all(result: Mapping[str, Any]) -> str | None:
@@ -222,7 +228,16 @@ def _scores(result: Mapping[str, Any]) -> Markup:
   shown = scores.comparison(rows, protocol) if rows else Markup('')
   left_out = _left_out(result)
   lead = facts.selection(result)
-  return _section('Scores', lead, shown, left_out, _others(result))
+  return _section(
+    'Scores', lead, shown, _trained_on(result), left_out, _others(result)
+  )
+
+
+def _trained_on(result: Mapping[str, Any]) -> Markup:
+  """Which labels the learners of that table were told."""
+  said = facts.labels(result)
+  told = f'Labels: {said}.'
+  return element('p', {'class': 'caption'}, told) if said else Markup('')
 
 
 def _left_out(result: Mapping[str, Any]) -> Markup:

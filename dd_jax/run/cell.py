@@ -87,12 +87,15 @@ class Runner:
     jax.clear_caches()
     return found.changes
 
-  def run(self, cell: Cell, changes: Mapping[str, str]) -> dict[str, Any]:
+  def run(
+    self, cell: Cell, changes: Mapping[str, str], *, anew: bool = False
+  ) -> dict[str, Any]:
     """Distils and scores; what a run of that cell left is continued.
 
     Args:
       cell: which.
       changes: as `measured` gives them, for it or for another seed.
+      anew: discards what is left: it led nowhere.
 
     Returns:
       What the suite's file holds of it, as plain values.
@@ -104,7 +107,7 @@ class Runner:
     """
     load = [os.getloadavg()[0]]
     config = settings.as_found(self._config(cell), changes)
-    dataset, workdir = self._dataset(config), self._workdir(cell)
+    dataset, workdir = self._dataset(config), self._workdir(cell, anew)
     outcome = pipeline.run(
       config,
       dataset=dataset,
@@ -117,11 +120,12 @@ class Runner:
     load.append(os.getloadavg()[0])
     return {**_line(cell, outcome), 'networks': scores, 'load': load}
 
-  def _workdir(self, cell: Cell) -> Workdir:
+  def _workdir(self, cell: Cell, anew: bool) -> Workdir:
     """That of a run with a checkpoint, or one that starts anew."""
     path = self.folder / CELLS / cell.name
     held = Workdir(path, resume=True)
-    return held if held.has_checkpoint else Workdir(path, overwrite=True)
+    goes_on = held.has_checkpoint and not anew
+    return held if goes_on else Workdir(path, overwrite=True)
 
   def _config(self, cell: Cell) -> Config:
     named = {**self.given, **cell._asdict()}

@@ -14,13 +14,13 @@ import jax
 from absl import flags, logging
 
 from dd_jax import register
-from dd_jax.report.facts import unequal
+from dd_jax.report.facts import labels, unequal
 from dd_jax.run import (
   compiled,
   help_text,
-  labels,
   machine,
   metric_table,
+  precision,
   settings,
 )
 from dd_jax.run.answer import answering
@@ -29,6 +29,7 @@ from dd_jax.run.result import Interrupted
 from dd_jax.types import UserError
 
 _COMPILE_CACHE = 'compile_cache'
+_PRECISION = 'precision'
 
 
 def load_parts() -> None:
@@ -76,13 +77,21 @@ def new_flags() -> flags.FlagValues:
   return found
 
 
-def define_compile_cache(values: flags.FlagValues) -> None:
-  """The flag of commands that compile programs worth keeping."""
+def define_compiling(values: flags.FlagValues) -> None:
+  """The flags of commands that compile programs worth keeping."""
   flags.DEFINE_bool(
     _COMPILE_CACHE,
     True,
     'Keep compiled programs in the cache folder: the next run of the same kind '
-    'starts at once. --nocompile_cache neither keeps nor reads any.',
+    'starts sooner. --nocompile_cache neither keeps nor reads any.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    _PRECISION,
+    None,
+    'What networks multiply in: float32, or tf32 on a GPU, bfloat16 on a TPU; '
+    'kernels and solves are float32 always. Default: the fastest of the '
+    'device: float32 on a CPU.',
     flag_values=values,
   )
 
@@ -137,13 +146,20 @@ def _run(command: Command, given: Sequence[str]) -> None:
   operands, fields = _parsed(command, given)
   quiet = command.flags['quiet'].value
   logging.set_verbosity(logging.ERROR if quiet else logging.WARNING)
-  if _COMPILE_CACHE in command.flags and command.flags[_COMPILE_CACHE].value:
-    compiled.keep()
+  _compiling({f.name: f.value for f in listed(command.flags)})
   with answering(), Signals() as signals, signals.raising():
     if command.takes_fields:
       command.main(fields, *operands)
     else:
       command.main(*operands)
+
+
+def _compiling(values: Mapping[str, Any]) -> None:
+  """Does what the flags of `define_compiling` say, where there are any."""
+  if values.get(_COMPILE_CACHE):
+    compiled.keep()
+  if values.get(_PRECISION):
+    precision.choose(values[_PRECISION])
 
 
 def asks_for_help(given: Sequence[str]) -> bool:
@@ -250,7 +266,7 @@ def table(found: Mapping[str, Any]) -> str:
   if 'test_set' in found:  # not of a run of an earlier version
     lines += _sureness(own, found['test_set'])
   if 'labels' in found:
-    lines.append(f'  {labels.line(found)}')
+    lines.append(f'  labels: {labels(found)}')
   lines += [f'  {k}: {v}' for k, v in _once(found['baselines']).items()]
   if 'whole' in found:
     lines.append(f'  {_whole(found["whole"])}')

@@ -6,9 +6,6 @@ each. `teacher`: those that a network gives to all that a learner is shown, see
 the same regime.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import jax
 import numpy as np
 
@@ -79,24 +76,3 @@ def kind(config: Config, data: DistilledData) -> str:
 def of_selections(config: Config) -> str:
   """As `kind`, of real images, whose own labels are hard."""
   return 'teacher' if config['evaluation']['labels'] == 'teacher' else 'hard'
-
-
-def line(found: Mapping[str, Any]) -> str:
-  """What a table says of the labels.
-
-  Args:
-    found: what `record.score` gives.
-  """
-  own = found['labels']
-  if own['kind'] == 'hard':
-    return 'labels: hard'
-  if own['kind'] == 'soft':
-    beside = '; those of real images are hard' if found['baselines'] else ''
-    return f'labels: soft, the own ones of the set{beside}'
-  teacher = own['teacher']
-  return (
-    f'labels: of a teacher at every step ({teacher["network"]["name"]}, '
-    f'{teacher["parameters"]:,} parameters, {teacher["steps"]:,} steps on real '
-    f'images, {teacher["test_accuracy"]:.2f} % on the test images, temperature '
-    f'{teacher["temperature"]:g})'
-  )

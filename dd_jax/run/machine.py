@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 
+from dd_jax.platform import here
+from dd_jax.run import precision
 from dd_jax.types import PyTree
 from dd_jax.version import VERSION
 
@@ -21,6 +23,8 @@ def machine() -> dict[str, Any]:
     'devices': jax.device_count(),
     'cores': os.cpu_count() or 1,
     'system': f'{platform.system()} {platform.machine()}',
+    'schedule': here()._asdict(),
+    'precision': precision.chosen(),
   }
 
 

@@ -4,6 +4,7 @@ Everything is measured on a scratch state and thrown away, on the very programs
 that the run has, so that only their number of steps is left to choose.
 """
 
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from dd_jax.types import DistilledData
 _ENOUGH_SECONDS = 0.5  # what takes this long is measured well enough
 _TESTED = 128  # test examples that a learner is measured on
 _SHORT, _LONG, _LONGER = 2, 4, 40  # steps of a learner
+_BATCH_VALUES = 1 << 21  # pixel values in an expert's batch, to measure it by
+_SMALL_BATCH = 16  # images of one, at least
 
 
 class Loop(NamedTuple):
@@ -163,6 +166,20 @@ def as_many(source: Any, config: Config) -> Source:
   return with_experts(source.real, held)
 
 
+def measured_batch(size: int, image_shape: tuple[int, ...]) -> int:
+  """Images in a batch that an expert's step is measured on.
+
+  All, or of large ones so many that a step is still nothing but its images: it
+  then takes as much longer as the batch is larger.
+
+  Args:
+    size: of the batches.
+    image_shape: `(h, w, c)`.
+  """
+  enough = _BATCH_VALUES // math.prod(image_shape)
+  return min(size, max(_SMALL_BATCH, enough))
+
+
 def scratch_experts(config: Config, prepared: Prepared) -> tuple[Source, float]:
   """A source with an expert of three steps, and what one step takes.
 
@@ -177,7 +194,10 @@ def scratch_experts(config: Config, prepared: Prepared) -> tuple[Source, float]:
     prepared.train.image_shape, prepared.train.num_classes
   )
   made = parts.build_experts(config, setting)
-  short = made._replace(num_experts=1, epochs=1, epoch_steps=3)
+  batch = measured_batch(made.batch_size, prepared.train.image_shape)
+  short = made._replace(
+    num_experts=1, epochs=1, epoch_steps=3, batch_size=batch
+  )
   times: list[float] = []
   with tempfile.TemporaryDirectory() as folder:
     about = {'version': 1, 'epochs': [0, 1], 'recipe': {'epochs': 1}}
@@ -192,6 +212,7 @@ def scratch_experts(config: Config, prepared: Prepared) -> tuple[Source, float]:
     )
     rows = np.array(store.read(0))
   step = (times[-1] - times[0]) / 2  # a step compiles, two more do not
+  step *= made.batch_size / batch
   epochs = recipe.expert_epochs(config)
   row = np.minimum(np.arange(epochs + 1), 1).astype(np.int32)
   experts = ResidentExperts(jnp.asarray(rows)[None], jnp.asarray(row))

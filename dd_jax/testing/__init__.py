@@ -7,10 +7,11 @@
 A check raises an AssertionError that names the law and what was seen; in pytest
 a line like the one above is a whole test. The laws of methods can be called one
 by one, on a `case` that is made and compiled once: `laws` (the protocol),
-`programs` (in someone else's program) and `devices` (one device against two).
+`programs` (in someone else's program), `devices` (one device against two) and
+`exported` (as an accelerator gets it).
 """
 
-from dd_jax.testing import devices, laws, programs
+from dd_jax.testing import devices, exported, laws, programs
 from dd_jax.testing.cases import Case, case, run, toy_source
 from dd_jax.testing.kernel import check_kernel
 from dd_jax.testing.method import LAWS, PROGRAMS, check_method
@@ -31,6 +32,7 @@ __all__ = [
   'check_protocol',
   'check_selection',
   'devices',
+  'exported',
   'laws',
   'programs',
   'run',

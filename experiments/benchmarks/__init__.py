@@ -5,11 +5,13 @@ line here.
 """
 
 from experiments.benchmarks import (
+  architectures,
   dispatch,
   exactness,
   kernel_speed,
   learners,
   outer_steps,
+  precision,
   published_steps,
   unrolling,
 )
@@ -40,6 +42,7 @@ _SPEED: dict[str, Case] = {
   'mtt-exactness': exactness.exactness,
   'evaluate': learners.evaluate(1),
   'five-learners': learners.five_learners,
+  'architectures': architectures.architectures,
   'dispatch': dispatch.dispatch,
 }
 _PUBLISHED: dict[str, Case] = {
@@ -78,7 +81,11 @@ _UNROLL: dict[str, Case] = {
   'unroll-memory-400': unrolling.memory(400),
 }
 
-CASES: dict[str, Case] = _SPEED | _PUBLISHED | _KERNELS | _UNROLL
+_PRECISION: dict[str, Case] = {
+  f'precision-{name}': precision.cosines(name) for name in precision.METHODS
+}
+
+CASES: dict[str, Case] = _SPEED | _PUBLISHED | _KERNELS | _UNROLL | _PRECISION
 """By name."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -86,5 +93,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
   'published': tuple(_PUBLISHED),
   'kernels': tuple(_KERNELS),
   'unroll': tuple(_UNROLL),
+  'precision': tuple(_PRECISION),
 }
 """Names of cases that are asked for together."""

@@ -68,7 +68,7 @@ _REHEARSE = flags.DEFINE_bool(
   'Does all of it at tiny sizes.',
   flag_values=FLAGS,
 )
-command_line.define_compile_cache(FLAGS)
+command_line.define_compiling(FLAGS)
 
 
 def on_gpu() -> None:

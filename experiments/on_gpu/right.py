@@ -13,9 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-from dd_jax.data.source import ResidentSource, resident
 from dd_jax.distiller import Distiller
 from dd_jax.evaluation.protocols import (
   PROTOCOLS,
@@ -23,22 +21,25 @@ from dd_jax.evaluation.protocols import (
   Setting,
   protocol,
 )
-from dd_jax.experts import with_experts
 from dd_jax.kernels import conv_kernel
 from dd_jax.networks import NETWORKS
 from dd_jax.platform import ACCELERATOR, CPU, Platform
-from dd_jax.run import parts, recipe
+from dd_jax.run import recipe
 from dd_jax.types import DistilledData, PyTree
 from experiments.benchmarks.measure import CLASSES, Conditions, Row
-from experiments.benchmarks.sizes import Caps, capped
-from experiments.benchmarks.timing import random_experts
+from experiments.benchmarks.sizes import Caps
+from experiments.benchmarks.updates import (
+  EXAMPLES,
+  classes,
+  gradient,
+  problem,
+)
 from experiments.on_gpu.compared import compared
 from experiments.on_gpu.points import Asked, Point
 
 _GRADIENT = 1e-3  # the most that a median may be off, relative
 _KERNEL = 1e-4
 _POINTS = 5.0  # of accuracy, after a few steps
-_EXAMPLES = 320
 _STEPS = 10  # of a learner
 _KERNELS = {
   'convnet': ('convnet', (32, 32, 3)),
@@ -80,57 +81,40 @@ def _kernel(caps: Caps, architecture: str, shape: tuple[int, int, int]) -> Row:
 
 def _method(caps: Caps, name: str) -> Row:
   """One update; of a selection, which makes none, the images that it chose."""
-  config, shape = (
-    capped(recipe.default(name), caps),
-    Conditions(caps=caps).shape,
-  )
-  config['optimizer']['name'] = 'adam'  # which keeps the gradient it was given
-  config['optimizer'] |= {'momentum': 0.0, 'weight_decay': 0.0}
-  if 'expert_labels' in config['method']:
-    config['method']['expert_labels'] = False  # experts here know no classes
   device, cpu = jax.devices()[0], jax.devices('cpu')[0]
-  setting = parts.Setting(shape, CLASSES)
-  theirs, ours = (
-    parts.build(config, setting._replace(platform=p))
-    for p in (ACCELERATOR, CPU)
-  )
   with _on(cpu):
-    source = _source(config, shape)
-    state = ours.init(jax.random.key(0), source)
-    batch = ours.sample(jax.random.key(1), jnp.int32(0), source)
+    made = problem(name, caps)
+    theirs, ours = (made.method(p) for p in (ACCELERATOR, CPU))
+    arguments = made.arguments(ours)
   if name in recipe.SELECTIONS:
     found, reference = (
-      _chosen(method, where, source)
+      _chosen(method, where, made.source)
       for method, where in ((theirs, device), (ours, cpu))
     )
     return compared(found, reference, 0.0)
-  learned = _gradient if recipe.takes(name, 'optimizer') else _images
+  has_gradient = recipe.takes(name, 'optimizer')
   found, reference = (
-    learned(method, _updated(method, where, state, batch))
+    _learned(has_gradient, method, _updated(method, where, arguments))
     for method, where in ((theirs, device), (ours, cpu))
   )
   return compared(found, reference, _GRADIENT)
 
 
 def _updated(
-  method: Distiller, device: jax.Device, state: PyTree, batch: PyTree
+  method: Distiller, device: jax.Device, arguments: PyTree
 ) -> PyTree:
   """The state after one outer step there."""
-  arguments = jax.random.key(2), jnp.int32(0), state, batch
   with _on(device):
     placed = jax.device_put(arguments, device)
     return jax.jit(method.update)(*placed)[0]
 
 
-def _gradient(method: Distiller, state: PyTree) -> PyTree:
-  """What the outer optimiser was given, up to a factor: Adam's first moment."""
-  del method
-  held = optax.tree.get_all_with_path(state.opt_state, 'mu')
-  return jax.device_get([moment for _, moment in held])
+def _learned(has_gradient: bool, method: Distiller, state: PyTree) -> PyTree:
+  """The gradient of a step; where a method has none, what it made."""
+  return gradient(state) if has_gradient else _images(method, state)
 
 
 def _images(method: Distiller, state: PyTree) -> PyTree:
-  """What has no gradient is compared by what it made."""
   data = method.distilled(state)
   return jax.device_get((data.image, data.label))
 
@@ -150,13 +134,13 @@ def _protocol(caps: Caps, name: str) -> Row:
   shape, steps = Conditions(caps=caps).shape, caps.get('steps', _STEPS)
   network = NETWORKS['convnet'](shape, CLASSES, width=caps['width'])
   setting = Setting(shape, CLASSES, network=network, steps=steps)
-  data = _classes(CLASSES, shape)
+  data = classes(CLASSES, shape)
   held = DistilledData(data.image, jnp.eye(CLASSES))
   found = {
     platform.name: _scored(
       protocol(name, setting._replace(platform=platform)),
       device,
-      (held, _classes(_EXAMPLES, shape)),
+      (held, classes(EXAMPLES, shape)),
     )
     for platform, device in (
       (ACCELERATOR, jax.devices()[0]),
@@ -178,23 +162,6 @@ def _scored(chosen: Protocol, device: jax.Device, data: PyTree) -> np.ndarray:
   with _on(device):
     placed = jax.device_put((keys, *data), device)
     return 100 * np.asarray(chosen.score(*placed))
-
-
-def _source(config: recipe.Config, shape: tuple[int, int, int]) -> PyTree:
-  """Images of ten classes, with experts where the method reads them."""
-  real = _classes(_EXAMPLES, shape)
-  if recipe.expert_span(config) is None:
-    return real
-  return with_experts(real, random_experts(config, shape))
-
-
-def _classes(count: int, shape: tuple[int, int, int]) -> ResidentSource:
-  """Noise around a pattern of each class."""
-  pattern = np.random.default_rng(0).normal(size=(CLASSES, *shape))
-  label = np.arange(count) % CLASSES
-  image = np.random.default_rng(count).normal(size=(count, *shape))
-  image = (image + pattern[label]).astype(np.float32)
-  return resident(image, label, CLASSES, None)
 
 
 def _on(device: jax.Device) -> Any:

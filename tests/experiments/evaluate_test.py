@@ -99,7 +99,7 @@ def test_networks_give_a_table_and_their_scores_as_json(call, made, tmp_path):
   assert list(found) == ['mlp', 'linear']
   head, dc, frepo = out.splitlines()[:3]
   assert head.split() == ['test', 'accuracy', 'mlp', 'linear']
-  assert dc.startswith('dc (3 steps)  ') and frepo.startswith('frepo  ')
+  assert dc.startswith('dc (3 steps)  ') and frepo.startswith('frepo (3 steps)')
   for name, scores in found.items():
     column = head.index(name)
     for row, score in (

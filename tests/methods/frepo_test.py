@@ -14,7 +14,7 @@ from dd_jax.kernels import Ridge
 from dd_jax.losses import label_margin, squared_error
 from dd_jax.methods.frepo import feature_regression, frepo
 from dd_jax.networks import NETWORKS, Network, Outputs
-from dd_jax.parameterization import pixels
+from dd_jax.parameterization import STARTS, pixels
 from dd_jax.platform import CPU
 from dd_jax.training import epochs, train_step
 from dd_jax.types import LabeledData
@@ -228,6 +228,20 @@ def test_members_have_the_ages_that_they_claim():
     - np.asarray(jax.tree.leaves(state.models.variables)[1][2])
   )
   assert different.max() > 1e-4
+
+
+def test_the_pool_is_told_of_as_it_grows():
+  """In steps, up to all of them; nothing is told of what is only traced."""
+  told, source, start = [], toy(), {'start': STARTS['noise']}
+  report = lambda done, total: told.append((done, total))
+  method = make(labels=start, report=report)
+  state = method.init(KEY, source)
+  ages = np.asarray(state.models.age)
+  assert told == [(n, ages.sum()) for n in np.cumsum(ages)]
+  jax.eval_shape(lambda: method.init(KEY, source))
+  assert len(told) == POOL
+  silent = make(labels=start).init(KEY, source)
+  jax.tree.map(np.testing.assert_array_equal, state, silent)
 
 
 @pytest.mark.parametrize('inner_steps', [1, 3])

@@ -145,3 +145,18 @@ def test_names_keep_their_distance_their_order_and_the_picture(seed):
   assert found[0] >= 40 - 1e-9 and found[-1] <= 240 + 1e-9
   far = [50.0, 100.0, 200.0]
   assert scatter.apart(far, 40, 240) == far
+
+
+def test_labels_and_metrics_have_their_columns():
+  """In every form; without any, no form has them."""
+  own = record(90.0)
+  measure = {'mean': 3.25, 'std': 0.5, 'unit': '%', 'about': '15 bins'}
+  own['test_accuracy']['metrics'] = {'ece': measure}
+  found = entries(a={**own, 'labels': {'kind': 'teacher'}}, b=record(80.0))
+  for told in (comparison.text, comparison.markdown):
+    assert 'teacher' in told(found) and 'ece 3.2 ± 0.5 %' in told(found)
+  assert 'ece 3.2' in page(found, {})
+  rows = list(csv.DictReader(io.StringIO(comparison.table_of_values(found))))
+  assert rows[0]['ece'] == '3.25' and rows[0]['labels'] == 'teacher'
+  assert rows[-1]['ece'] == ''
+  assert 'beyond' not in comparison.text(entries(b=record(80.0)))

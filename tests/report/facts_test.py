@@ -56,3 +56,10 @@ def test_fields_go_by_their_full_names(value, flat):
 def test_text_is_json_but_for_a_strings_quotes():
   assert facts.text('plain') == 'plain'
   assert facts.text(None) == 'null' and facts.text([1, 'a']) == '[1, "a"]'
+
+
+def test_distilling_is_all_that_is_waited_for():
+  spent = {'load': 9.0, 'compile': 3.0, 'distil': 61.0, 'validate': 2.0}
+  assert facts.distilling({'seconds': spent}) == 66.0
+  assert facts.distilling({'seconds': {'distil': None}}) is None
+  assert facts.distilling({}) is None

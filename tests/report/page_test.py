@@ -389,3 +389,19 @@ def test_metrics_stand_beside_those_of_the_baselines() -> None:
   text = _Page(_page(result)).text
   assert 'Beyond accuracy' in text and '3.2 ± 0.5 %' in text
   assert 'not finite' in text and '15 bins' in text
+
+
+def test_labels_are_named_under_the_scores() -> None:
+  result = {**_result(), 'labels': {'kind': 'hard', 'selections': 'hard'}}
+  assert 'Labels: hard.' in _Page(_page(result)).text
+  teacher = {
+    'network': {'name': 'mlp'},
+    'parameters': 26122,
+    'steps': 1500,
+    'test_accuracy': 97.5,
+    'temperature': 4.0,
+  }
+  result['labels'] = {'kind': 'teacher', 'teacher': teacher}
+  text = _Page(_page(result)).text
+  assert 'mlp, 26,122 parameters, 1,500 steps on real images' in text
+  assert 'Labels:' not in _Page(_page(_result())).text

@@ -11,6 +11,7 @@ from dd_jax import artifact
 from dd_jax.cache import Cache
 from dd_jax.data.dataset import from_arrays
 from dd_jax.data.prepare import prepare
+from dd_jax.platform import CPU
 from dd_jax.run import inputs, pipeline, recipe
 from dd_jax.run.references import References
 from dd_jax.run.scoring import Scorer
@@ -192,6 +193,8 @@ def test_workdir(finished):
   assert result['command'] == 'the command'
   assert set(result['seconds']) >= {'load', 'compile', 'distil', 'evaluate'}
   assert set(result['machine']) >= {'device', 'devices', 'cores', 'system'}
+  assert result['machine']['schedule'] == CPU._asdict()
+  assert result['machine']['precision'] == 'float32'
   assert result['resolved']['validation'] == 12
   assert result['resolved']['evaluation.steps'] == "the protocol's own"
   assert 'num_steps' not in result['resolved']

@@ -9,6 +9,7 @@ COMMANDS = {
   'evaluate': 'score a distilled set under named protocols',
   'experts': 'train expert trajectories into a folder',
   'compare': 'set runs side by side, and say which differences are noise',
+  'rank': 'say whether a set ranks architectures as all data do',
   'suite': 'distil and score a grid of sets, methods and seeds, cell by cell',
   'convert': 'make an artefact of a set that others distilled',
   'export': 'write a distilled set as image files',

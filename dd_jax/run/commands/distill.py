@@ -160,7 +160,7 @@ _TENSORBOARD = flags.DEFINE_bool(
   'Also write TensorBoard event files.',
   flag_values=FLAGS,
 )
-command_line.define_compile_cache(FLAGS)
+command_line.define_compiling(FLAGS)
 
 _ELSEWHERE = (
   'workdir',

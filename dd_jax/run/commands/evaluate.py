@@ -102,7 +102,7 @@ _OUTPUT = flags.DEFINE_string(
   'Also write the scores as JSON, with all that they depend on.',
   flag_values=FLAGS,
 )
-command_line.define_compile_cache(FLAGS)
+command_line.define_compiling(FLAGS)
 
 
 def evaluate(fields: dict[str, str]) -> None:

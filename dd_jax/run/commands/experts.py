@@ -81,7 +81,7 @@ _DEVICES = flags.DEFINE_integer(
   'Split experts over this many; 0 for all.',
   flag_values=FLAGS,
 )
-command_line.define_compile_cache(FLAGS)
+command_line.define_compiling(FLAGS)
 
 
 def train(fields: dict[str, str]) -> None:

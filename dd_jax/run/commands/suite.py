@@ -44,7 +44,7 @@ _DATASETS = flags.DEFINE_list(
 _RETRY = flags.DEFINE_bool(
   'retry',
   False,
-  'Runs the cells that failed once more.',
+  'Runs the cells that failed once more, from their beginning.',
   flag_values=FLAGS,
 )
 _of_data = data_flags.define(FLAGS)
@@ -102,7 +102,7 @@ def _line(runner: Runner, cell: Cell, ledger: Ledger) -> dict[str, Any]:
     if changes is None:
       changes = runner.measured(cell)
       ledger.keep(cell, changes)
-    return runner.run(cell, changes)
+    return runner.run(cell, changes, anew=cell.name in ledger.lines)
   except (Interrupted, Stop):
     raise
   except Exception as error:
