@@ -37,13 +37,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
   )
 
 
+def _quick(config: pytest.Config) -> bool:
+  """Whether programs are compiled quickly: not those of slow tests, which run.
+
+  A convolutional kernel takes 20 times as long where nothing is optimised.
+  """
+  slow = config.getoption('markexpr') == 'slow'
+  return not (slow or config.getoption('optimised'))
+
+
 def pytest_configure(config: pytest.Config) -> None:
   """Tiny programs, run a few times: compiling them is all the cost.
 
   Each is compiled once, in a folder for each worker (an entry is not written
   atomically), and quickly; what a test starts does the same.
   """
-  if not config.getoption('optimised'):
+  if _quick(config):
     known = [f for f, (a, b) in _COMPILER.items() if a <= _JAXLIB <= b]
     os.environ['XLA_FLAGS'] = _flags(*known)
     os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = 'true'
@@ -160,7 +169,6 @@ def x64() -> Iterator[None]:
 @pytest.fixture
 def optimised(pytestconfig: pytest.Config) -> Iterator[None]:
   """The compiler as users have it, for one test."""
-  quick = not pytestconfig.getoption('optimised')
   jax.config.update('jax_disable_most_optimizations', False)
   yield
-  jax.config.update('jax_disable_most_optimizations', quick)
+  jax.config.update('jax_disable_most_optimizations', _quick(pytestconfig))

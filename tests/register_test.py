@@ -204,7 +204,7 @@ def test_a_method_may_take_a_second_network():
 
 
 def test_a_selection_is_shown_the_features_of_a_network(monkeypatch):
-  from dd_jax.run import scoring
+  from dd_jax.run import examiner
 
   asked = []
 
@@ -212,7 +212,7 @@ def test_a_selection_is_shown_the_features_of_a_network(monkeypatch):
     asked.append('trained')
     return lambda image: image.reshape(len(image), -1)
 
-  monkeypatch.setattr(scoring, 'trained_features', features)
+  monkeypatch.setattr(examiner, 'trained_features', features)
   register.selection('first', first)
   by_network = {'features': 'network'}
   distill(method='random', config={'num_steps': 0, 'evaluation': by_network})

@@ -10,6 +10,7 @@ from dd_jax.cache import Cache
 from dd_jax.data.prepare import prepare
 from dd_jax.run import limits, metric_table, network_table, recipe
 from dd_jax.run.record import score
+from dd_jax.run.references import References
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import DistilledData, UserError
 
@@ -62,7 +63,7 @@ def test_a_record_holds_them_for_the_set_and_what_stands_beside_it(found):
 
 def test_a_cached_baseline_keeps_them(scorer, found, monkeypatch):
   made = scorer()
-  monkeypatch.setattr(Scorer, '_fresh_baseline', None)
+  monkeypatch.setattr(References, '_fresh', None)
   data = DistilledData(*made.prepared.train.take(np.arange(6)))
   assert score(made, data) == found
 

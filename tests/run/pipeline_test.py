@@ -13,6 +13,7 @@ from dd_jax.data.dataset import from_arrays
 from dd_jax.data.prepare import prepare
 from dd_jax.platform import CPU
 from dd_jax.run import inputs, pipeline, recipe
+from dd_jax.run.references import References
 from dd_jax.run.scoring import Scorer
 from dd_jax.run.workdir import Workdir
 from dd_jax.run.writers import JsonlWriter
@@ -339,13 +340,13 @@ def baselines(settings=None, dataset=None):
 def chosen(monkeypatch):
   """The selections that were computed, in order."""
   asked = []
-  plain = Scorer._selection
+  plain = References._selection
 
   def counted(self, name, key):
     asked.append(name)
     return plain(self, name, key)
 
-  monkeypatch.setattr(Scorer, '_selection', counted)
+  monkeypatch.setattr(References, '_selection', counted)
   return asked
 
 

@@ -9,7 +9,7 @@ from dd_jax.data.prepare import prepare
 from dd_jax.data.source import HostSource
 from dd_jax.evaluation.protocols import Protocol
 from dd_jax.kernels import dense_kernel
-from dd_jax.run import limits, recipe, scoring, seeds, whole
+from dd_jax.run import limits, recipe, references, seeds, whole
 from dd_jax.run.record import score
 from dd_jax.run.scoring import Scorer
 from dd_jax.types import DistilledData, UserError
@@ -108,7 +108,7 @@ def test_the_score_is_that_of_all_training_images(scorer, monkeypatch):
   right = said.argmax(1) == expected.argmax(1)
   assert found['mean'] == pytest.approx(100 * right.mean(), abs=1e-3)
   # A second run finds it.
-  monkeypatch.setattr(scoring.whole, 'data', None)
+  monkeypatch.setattr(references.whole, 'data', None)
   assert score(made, a_set(made))['whole'] == found
 
 
