@@ -6,6 +6,7 @@ not fit writes its own four functions: the protocol is the law, the builder a
 convenience.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -55,12 +56,16 @@ class Distiller(NamedTuple):
     update: `(key, step, state, batch) -> (State, Metrics)`: traced, pure,
       closed (same structure, shapes, dtypes); metrics hold 'loss'.
     distilled: `(state) -> DistilledData`.
+    structure: as `init`, of whose state only shapes and dtypes are looked at:
+      what a checkpoint is read into. For methods whose `init` takes long, since
+      it trains networks or looks at all data; None: `init` itself.
   """
 
   init: Callable[[Key, Source], State]
   sample: Callable[[Key, jax.Array, Source], PyTree]
   update: Callable[[Key, jax.Array, State, PyTree], tuple[State, Metrics]]
   distilled: Callable[[State], DistilledData]
+  structure: Callable[[Key, Source], State] | None = None
 
 
 class Learned(NamedTuple):
@@ -186,12 +191,16 @@ def from_loss(
     data = parameterization.decode(params['data'], constants)
     return Learned(data, params['extra'])
 
-  def init(key: Key, source: Source) -> State:
+  def begun(
+    members_of: Callable[[Key, Source], PyTree] | None,
+    key: Key,
+    source: Source,
+  ) -> State:
     k_data, k_models = jax.random.split(key)
     data, constants = parameterization.init(k_data, source)
     params = {'data': data, 'extra': {} if extra is None else extra}
     params, constants = fresh_buffers((params, constants))
-    members = models.init(k_models, source) if models else ()
+    members = members_of(k_models, source) if members_of else ()
     mean = fresh_buffers(params['data']) if average else ()
     k_adversary = jax.random.fold_in(k_models, _ADVERSARY)
     second = adversary.init(k_adversary) if adversary else ()
@@ -247,7 +256,10 @@ def from_loss(
       return data
     return data._replace(factors=factors(params['data'], state.constants))
 
-  return Distiller(init, sample, update, distilled)
+  init = functools.partial(begun, models.init if models else None)
+  quick = models.structure if models else None
+  structure = functools.partial(begun, quick) if quick else None
+  return Distiller(init, sample, update, distilled, structure)
 
 
 def _older(learned: Learned, batch: PyTree, context: Context) -> Model:

@@ -33,12 +33,15 @@ class ModelPool(NamedTuple):
     put: `(key, models, slot, Model) -> models`; retires old members.
     retiring: `(Model) -> bool scalar`: would one more step make it so old that
       `put` replaces it? Then none is spent on it: it only grows older.
+    structure: as `init`, of whose models only shapes and dtypes are looked at;
+      None: `init` itself. See `Distiller.structure`.
   """
 
   init: Callable[[Key, Source], PyTree]
   pick: Callable[[Key, PyTree], tuple[jax.Array | int, Model]]
   put: Callable[[Key, PyTree, jax.Array | int, Model], PyTree]
   retiring: Callable[[Model], jax.Array]
+  structure: Callable[[Key, Source], PyTree] | None = None
 
 
 def fresh(

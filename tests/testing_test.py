@@ -226,6 +226,11 @@ BROKEN = {
   'no axis': ('leading_axis', scalar, "['[1]'] of a batch"),
   'two leaves': ('fresh_buffers', in_state(shared), 'shares its buffer with'),
   'of the source': ('fresh_buffers', in_state(of_source), '[2] is the source'),
+  'another tree': (
+    'structure',
+    lambda base: base._replace(structure=in_state(weak)(base).init),
+    'became',
+  ),
   'one state': ('donated', remembering, 'lost its buffers'),
   'odd': (
     'shapes', in_set(lambda d: d._replace(image=d.image[:-1])), '5 images'

@@ -107,7 +107,7 @@ def pooled(
       data = LabeledData(*base.distilled(state)[:2])
       return state._replace(models=trained(k_age, data, state.models))
 
-    return base._replace(init=init)
+    return base._replace(init=init, structure=base.init)
 
   return Pooled(models, advance, aged)
 

@@ -51,7 +51,7 @@ def selection(
   """
   measured = features or _pixels
 
-  def init(key: Key, source: Source) -> State:
+  def taken(select: Select, key: Key, source: Source) -> State:
     check_per_class(ipc)
     label = class_index(ipc, source.num_classes)
     chosen = lambda count: select(key, source, count, measured).reshape(-1)
@@ -72,7 +72,11 @@ def selection(
     return DistilledData(image, encoding.encode(one_hot))
 
   return Distiller(
-    init, sampling.each_step(sampling.uniform, 1), update, distilled
+    functools.partial(taken, select),
+    sampling.each_step(sampling.uniform, 1),
+    update,
+    distilled,
+    structure=functools.partial(taken, random),
   )
 
 

@@ -6,7 +6,6 @@ have their turn.
 """
 
 import contextlib
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -24,7 +23,7 @@ from dd_jax.run.loop import Programs, lowered
 from dd_jax.run.placement import Placement
 from dd_jax.run.result import Diverged, Interrupted, Result, Validation
 from dd_jax.run.rows import add, of_metrics, validated
-from dd_jax.run.saved import Begin, Best, Saved, begin, structure
+from dd_jax.run.saved import Best, Saved, begin, structure
 from dd_jax.run.stages import told
 from dd_jax.run.watch import Watch, ridge
 from dd_jax.run.workdir import METRICS, VALIDATION
@@ -153,14 +152,11 @@ class _Run:
     self._step_key, self._validation_key = self._placement.put(
       (keys[1], keys[2])
     )
-    first = functools.partial(
-      begin, self._distiller, self._validation is not None, self._placement
-    )
-    messages = self._restore(first, keys[0], source)
+    messages = self._restore(keys[0], source)
     if self._saved is None:
       stage = self._stage('making the first state, its networks with it')
       with self._timed('init'), stage, self._signals.raising():
-        self._saved = first(keys[0], source)
+        self._saved = self._begin(self._distiller, keys[0], source)
     for writer in self._writers:
       writer.begin(self.step)
     for text in messages:
@@ -237,7 +233,11 @@ class _Run:
     for writer in self._writers:
       writer.close()
 
-  def _restore(self, first: Begin, key: Key, source: Any) -> tuple[str, ...]:
+  def _begin(self, distiller: Distiller, key: Key, source: Any) -> Saved:
+    validated = self._validation is not None
+    return begin(distiller, validated, self._placement, key, source)
+
+  def _restore(self, key: Key, source: Any) -> tuple[str, ...]:
     """Continues from the newest checkpoint, if any; what to tell the user."""
     checkpointer = self._checkpointer
     if checkpointer is None or not checkpointer.resume:
@@ -245,8 +245,8 @@ class _Run:
     if checkpointer.latest_step() is None:
       return ()
     with self._timed('init'), self._signals.raising():
-      like = structure(first, key, source)
-    restored = checkpointer.restore(self._placement.place(like))
+      like = self._begin(structure(self._distiller), key, source)
+    restored = checkpointer.restore(like)
     if restored is None:
       return ()
     if restored.step > self._num_steps:

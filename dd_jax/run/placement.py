@@ -30,13 +30,6 @@ class Placement:
       return tree
     return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec()))
 
-  def place(self, tree: PyTree) -> PyTree:
-    """Types that say where `put` would place arrays of these shapes."""
-    sharding = self.put(jnp.int32(0)).sharding
-    return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree
-    )
-
   def split(self, batch: PyTree) -> PyTree:
     """Splits the leading axis of traced leaves over the devices."""
     if self._mesh is None:

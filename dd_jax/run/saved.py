@@ -1,7 +1,6 @@
 """The entire run between two steps, as a checkpoint holds it."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,10 +34,6 @@ class Saved(NamedTuple):
   start: DistilledData
 
 
-Begin: TypeAlias = Callable[[Key, Any], Saved]
-"""`(key, source) -> Saved`."""
-
-
 def begin(
   distiller: Distiller,
   validated: bool,
@@ -54,13 +49,6 @@ def begin(
   return Saved(state, jnp.int32(-1), best, placement.put(start))
 
 
-def structure(first: Begin, key: Key, source: Any) -> PyTree:
-  """What a checkpoint is read into: the tree that `first` makes.
-
-  Traced alone where it can be: `init` may train a pool of networks, or a
-  teacher, which the checkpoint holds.
-  """
-  try:
-    return jax.eval_shape(lambda: first(key, source))
-  except jax.errors.JAXTypeError:  # it looks at numbers
-    return first(key, source)
+def structure(distiller: Distiller) -> Distiller:
+  """One whose `begin` makes what a checkpoint is read into, cheaply."""
+  return distiller._replace(init=distiller.structure or distiller.init)

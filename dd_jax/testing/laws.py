@@ -11,6 +11,7 @@
 | `whole` | saved, restored and continued equals never stopped, to the bit |
 | `leading_axis` | every leaf of a batch leads with an axis of examples |
 | `fresh_buffers` | `init` shares no buffer with anybody |
+| `structure` | a checkpoint is read into what is like the first state |
 | `donated` | the update of a donated state touches no other |
 | `shapes` | the set is `[k * m, h, w, c]` with labels `[k * m, k]` |
 | `class_major` | its labels say so: the first `m` are of the first class, ... |
@@ -61,6 +62,18 @@ def closed(case: Case) -> None:
   require('loss' in metrics, 'closed', f'no loss among {sorted(metrics)}')
   bad = [k for k, m in metrics.items() if m.shape or m.weak_type]
   require(not bad, 'closed', f'metrics {bad} are no strongly typed scalars')
+
+
+def structure(case: Case) -> None:
+  """What a checkpoint is read into is of the kind that `init` makes."""
+  cheap = case.method.structure
+  if cheap is None:
+    return
+  like = cheap(jax.random.key(0), case.source)
+  seen = difference(
+    *(jax.eval_shape(lambda s=s: s) for s in (case.state, like))
+  )
+  require(not seen, 'structure', f'what init makes, {seen}')
 
 
 def compiles_once(case: Case) -> None:

@@ -20,6 +20,7 @@ LAWS: dict[str, Callable[[Case], None]] = {
     laws.whole,
     laws.leading_axis,
     laws.fresh_buffers,
+    laws.structure,
     laws.donated,
     laws.shapes,
     laws.class_major,

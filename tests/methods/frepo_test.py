@@ -239,6 +239,7 @@ def test_the_pool_is_told_of_as_it_grows():
   ages = np.asarray(state.models.age)
   assert told == [(n, ages.sum()) for n in np.cumsum(ages)]
   jax.eval_shape(lambda: method.init(KEY, source))
+  method.structure(KEY, source)  # what a checkpoint is read into: nobody trains
   assert len(told) == POOL
   silent = make(labels=start).init(KEY, source)
   jax.tree.map(np.testing.assert_array_equal, state, silent)
