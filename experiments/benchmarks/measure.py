@@ -1,4 +1,4 @@
-"""How a case is measured: the yardstick, times, and a source to work on."""
+"""How a case is measured: times, and a source to work on."""
 
 import statistics
 import time
@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from dd_jax.data.source import ResidentSource, resident
 from experiments.benchmarks.sizes import FREE, Caps
@@ -17,7 +16,6 @@ Row: TypeAlias = dict[str, Any]
 
 SHAPE, CLASSES = (32, 32, 3), 10
 _REAL = 5000
-_YARDSTICK = 2048
 
 
 class Conditions(NamedTuple):
@@ -48,14 +46,6 @@ class Conditions(NamedTuple):
 
 
 Case: TypeAlias = Callable[[Conditions], Row]
-
-
-def yardstick() -> float:
-  """GFLOP/s of NumPy's matrix product on one thread, best of five."""
-  x = np.random.default_rng(0).normal(size=(_YARDSTICK,) * 2)
-  x = x.astype(np.float32)
-  with threadpool_limits(1):
-    return 2 * _YARDSTICK**3 / min(timed(lambda: x @ x, 5)) / 1e9
 
 
 def timed(call: Callable[[], Any], repeats: int) -> list[float]:
