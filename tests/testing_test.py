@@ -319,6 +319,7 @@ def test_two_devices_that_do_not_agree(changes, words):
     devices.check(FOUND._replace(**changes))
 
 
+@pytest.mark.slow  # the contract asks it of methods every day
 def test_two_devices_agree_in_a_process_that_has_them(on_two_devices):
   code = (
     'import testing_test\n'

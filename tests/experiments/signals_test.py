@@ -81,6 +81,7 @@ def test_stopped_and_killed_runs_give_the_bytes_of_one_that_was_not(
     assert (folder / name).read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_signal_while_scoring_costs_no_distilling(start, tmp_path):
   process = start('distill', '--workdir=w', *FLAGS)
   lines = iter(process.stderr.readline, '')
