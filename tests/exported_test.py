@@ -25,7 +25,7 @@ from experiments.benchmarks.sizes import TINY
 from experiments.benchmarks.updates import problem
 
 SHAPE = (16, 16, 3)
-MANY = 7  # learners, ensemble members
+MANY = 13  # learners, ensemble members
 QUICK = ('dc',)
 UNROLLED = ('bptt', 'rat_bptt', 'dd', 'sldd')
 """Their networks go one after the other: each is held step by step."""
