@@ -10,11 +10,11 @@ from dd_jax.report.entry import Entry
 from dd_jax.report.noise import statements
 
 HEAD = (
-  'run', 'method', 'data', 'per class', 'protocol', 'labels', 'accuracy',
-  'runs', 'over learners', 'random', 'published', 'stored', 'distilled in',
+  'run', 'accuracy', 'protocol', 'labels', 'random', 'published', 'method',
+  'data', 'per class', 'runs', 'over learners', 'stored', 'distilled in',
   'beyond accuracy',
 )  # fmt: skip
-NUMBERS = (3, 6, 8, 9, 10, 11, 12)
+NUMBERS = (1, 4, 5, 8, 10, 11, 12)
 """Columns whose content is to the right."""
 
 
@@ -25,16 +25,16 @@ def cells(found: Sequence[Entry]) -> list[tuple[str, ...]]:
 
 def _cells(entry: Entry) -> Iterator[str | None]:
   yield entry.run
+  yield formats.accuracy(entry.score)
+  yield entry.protocol
+  yield entry.labels
+  yield formats.accuracy(entry.random)
+  yield _published(entry)
   yield formats.title(entry.method or '')
   yield formats.title(entry.data or '')
   yield formats.count(entry.ipc)
-  yield entry.protocol
-  yield entry.labels
-  yield formats.accuracy(entry.score)
   yield str(entry.score.get('runs') or '')
   yield None if entry.of_learners is None else f'± {entry.of_learners:.1f}'
-  yield formats.accuracy(entry.random)
-  yield _published(entry)
   yield formats.size(entry.stored_bytes)
   yield formats.duration(entry.seconds)
   measures = _metrics(entry).items()

@@ -74,7 +74,7 @@ def test_only_scores_of_one_kind_meet():
 def test_the_table_in_every_form():
   found = entries(a=record(90.0), b=record(80.0, method='<b>', seed=1))
   plain = comparison.text(found).splitlines()
-  assert plain[0].split()[:2] == ['run', 'method'] and len(plain) == 5
+  assert plain[0].split()[:2] == ['run', 'accuracy'] and len(plain) == 5
   assert '90.0 ± 0.5' in plain[1] and '2 KiB' in plain[1]
   assert '50.0 ± 1.0' in plain[1] and '1 min 1 s' in plain[1]
   rows = list(csv.DictReader(io.StringIO(comparison.table_of_values(found))))
