@@ -119,7 +119,7 @@ class Examiner:
     self, chosen: Protocol, key: Key, data: DistilledData, count: int
   ) -> Score:
     """What `count` learners of a set reach on the test set."""
-    test, wanted = self.prepared.test, self._wanted
+    test, wanted = self.prepared.test, metrics.of(self._wanted, chosen)
     return evaluate(chosen, key, data, test, num_learners=count, wanted=wanted)
 
   @functools.cached_property

@@ -13,6 +13,7 @@ from dd_jax.run.examiner import Examiner, feature_network
 from dd_jax.run.references import References
 from dd_jax.run.result import Validation
 from dd_jax.run.score_bar import WHOLE
+from dd_jax.run.stages import tell
 from dd_jax.types import DistilledData, Key
 
 
@@ -65,10 +66,13 @@ class Scorer(Examiner):
       UserError: a protocol or a network does not suit these images.
     """
     section = self.config['evaluation']
-    for name in (section['protocol'], *section['others']):
-      encoding = self.config['label_encoding']
+    encoding = self.config['label_encoding']
+    for name in self.protocols:
       made = self.made(name, encoding, section['steps'], None)
-      metrics.check(self.config, made)
+      if name == section['protocol']:
+        metrics.check(self.config, made)
+      else:
+        tell(self.writers, metrics.left_out(self.config, made))
     if self.school:
       self.school.network()
     if section['features'] == 'network':

@@ -1,7 +1,10 @@
 """Metrics from the configuration to the record, the cache and the tables."""
 
+import dataclasses
 import json
+import types
 
+import jax
 import numpy as np
 import pytest
 
@@ -77,6 +80,21 @@ def test_metrics_do_not_change_the_accuracy(scorer, found):
   assert metric_table.text(plain) == ''
 
 
+def test_another_protocol_leaves_out_what_it_has_not_and_says_so(scorer):
+  told = []
+  writer = types.SimpleNamespace(message=told.append)
+  made = scorer(others=('krr-ntk',), metrics=('ece', 'contrast'))
+  dataclasses.replace(made, writers=(writer,)).check()
+  [line] = told
+  assert line.startswith('krr-ntk ') and line.endswith('no ece')
+  data = DistilledData(*made.prepared.train.take(np.arange(6)))
+  scores = made.scores(jax.random.key(0), data)
+  assert {k: tuple(s.metrics) for k, s in scores.items()} == {
+    'dc': ('ece', 'contrast'),
+    'krr-ntk': ('contrast',),
+  }
+
+
 def test_tables(found):
   lines = metric_table.text(found).splitlines()
   assert len(lines) == 1 + len(ASKED) and 'random' in lines[0]
@@ -93,7 +111,6 @@ def test_tables(found):
   [
     ({'metrics': ('eec',)}, r"evaluation\.metrics='eec'.*did you mean ece"),
     ({'protocol': 'krr-ntk', 'metrics': ('nll',)}, r"'nll': krr-ntk.*no prob"),
-    ({'others': ('krr-ntk',), 'metrics': ('ece',)}, r"'ece': krr-ntk"),
     ({'attack': -1.0}, r'evaluation\.attack=-1\.0'),
   ],
 )
