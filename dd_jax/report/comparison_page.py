@@ -157,7 +157,7 @@ _STYLE = (
   scatter.STYLE
   + heat_map.STYLE
   + """
-.wide{overflow-x:auto;margin:1rem 0 2rem}
+.wide{margin:1rem 0 2rem}
 .wide td,.wide th{white-space:nowrap;overflow-wrap:normal}
 td.n,th.n{text-align:right}
 h3{margin-top:24px}

@@ -23,27 +23,36 @@ def table(result: Mapping[str, Any]) -> Markup:
   known = {name: held for name, held in columns.items() if held}
   heads = [_head('Metric', 'name'), *(_head(name, 'score') for name in known)]
   rows = [_row(name, known, measure) for name, measure in own.items()]
-  return element(
+  shown = element(
     'table',
-    {'class': 'scores classes'},
+    {'class': 'scores'},
     element(
       'caption', {}, f'The same learners, under the {facts.protocol(result)} '
       'protocol',
     ),
-    element('thead', {}, element('tr', {}, *heads, _head('How', 'other'))),
+    element('thead', {}, element('tr', {}, *heads)),
     element('tbody', {}, *rows),
   )  # fmt: skip
+  return element('div', {'class': 'wide'}, shown)
 
 
 def said(measure: object) -> str:
   """A metric's mean, deviation and unit; '' where it has none."""
+  held = facts.mapping(measure)
+  number = _number(held)
+  known = number and 'mean' in held and held['mean'] is not None
+  return f'{number} {held.get("unit", "")}' if known else number
+
+
+def _number(measure: object) -> str:
+  """The same without its unit."""
   held = facts.mapping(measure)
   mean, std = (formats.number(held.get(k)) for k in ('mean', 'std'))
   if mean is None:
     return 'not finite' if held else ''
   digits = 1 if held.get('unit') == '%' else 3
   spread = '' if std is None else f' ± {std:.{digits}f}'
-  return f'{mean:.{digits}f}{spread} {held.get("unit", "")}'
+  return f'{mean:.{digits}f}{spread}'
 
 
 def _of(entry: object) -> Mapping[str, Any]:
@@ -54,17 +63,15 @@ def _row(
   name: str, columns: Mapping[str, Mapping[str, Any]], own: object
 ) -> Markup:
   cells = [
-    element('td', {'class': 'score'}, said(held.get(name)))
+    element('td', {'class': 'score'}, _number(held.get(name)))
     for held in columns.values()
   ]
-  about = str(facts.mapping(own).get('about', ''))
-  return element(
-    'tr',
-    {},
-    element('th', {'scope': 'row', 'class': 'name'}, name.replace('_', ' ')),
-    *cells,
-    element('td', {'class': 'other'}, about),
+  held = facts.mapping(own)
+  about = element('small', {}, f'{held.get("unit", "")}; {held["about"]}')
+  named = element(
+    'th', {'scope': 'row', 'class': 'name'}, f'{name.replace("_", " ")} ', about
   )
+  return element('tr', {}, named, *cells)
 
 
 def _head(name: str, kind: str) -> Markup:

@@ -68,7 +68,9 @@ th:last-child,td:last-child{padding-right:0}
 .scores td.name,.scores th.name{text-align:left;white-space:normal}
 .scores th.name{min-width:72px}
 .scores td.other{white-space:normal}
+.wide{overflow-x:auto}
 .scores .own .name{font-weight:650}
+.scores small{display:block;color:var(--muted);font-size:13px;min-width:14ch}
 .scores+.scores{margin-top:28px}
 .track,.ticks{position:relative;display:block;height:18px}
 .track::before{content:'';position:absolute;left:0;right:0;top:50%;
