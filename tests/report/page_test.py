@@ -387,8 +387,8 @@ def test_metrics_stand_beside_those_of_the_baselines() -> None:
   result['test_accuracy']['metrics'] = {'ece': measure}
   result['baselines']['random']['metrics'] = {'ece': {**measure, 'mean': None}}
   text = _Page(_page(result)).text
-  assert 'Beyond accuracy' in text and '3.2 ± 0.5 %' in text
-  assert 'not finite' in text and '15 bins' in text
+  assert 'Beyond accuracy' in text and '3.2 ± 0.5' in text
+  assert 'not finite' in text and '%; 15 bins' in text
 
 
 def test_labels_are_named_under_the_scores() -> None:
