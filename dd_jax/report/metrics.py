@@ -39,9 +39,8 @@ def table(result: Mapping[str, Any]) -> Markup:
 def said(measure: object) -> str:
   """A metric's mean, deviation and unit; '' where it has none."""
   held = facts.mapping(measure)
-  number = _number(held)
-  known = number and 'mean' in held and held['mean'] is not None
-  return f'{number} {held.get("unit", "")}' if known else number
+  known = formats.number(held.get('mean')) is not None
+  return f'{_number(held)} {held.get("unit", "")}' if known else _number(held)
 
 
 def _number(measure: object) -> str:
