@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dd_jax import from_arrays
 from dd_jax.cache import Cache
 from dd_jax.data.prepare import prepare
 from dd_jax.evaluation import real
@@ -16,13 +15,7 @@ TEACHER = {'network': 'mlp', 'steps': 12}
 
 
 @pytest.fixture(scope='module')
-def scorer(tmp_path_factory):
-  rng = np.random.default_rng(0)
-  label = np.arange(90) % 3
-  image = rng.uniform(0, 1, (90, 6, 6))
-  image[np.arange(90), label] += 0.3
-  image = np.clip(image, 0, 1)
-  dataset = from_arrays(image[:60], label[:60], image[60:], label[60:])
+def scorer(bright_rows, tmp_path_factory):
   folder = tmp_path_factory.mktemp('cache')
 
   def make(writers=(), **evaluation):
@@ -34,7 +27,7 @@ def scorer(tmp_path_factory):
     }  # fmt: skip
     recipe.update(config, {'ipc': 2, 'evaluation': {**alone, **evaluation}})
     limits.check(config)
-    return Scorer(config, prepare(dataset), Cache(folder), writers=writers)
+    return Scorer(config, prepare(bright_rows), Cache(folder), writers=writers)
 
   return make
 

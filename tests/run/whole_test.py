@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dd_jax import from_arrays
 from dd_jax.cache import Cache
 from dd_jax.data.prepare import prepare
 from dd_jax.data.source import HostSource
@@ -70,19 +69,12 @@ def test_what_cannot_be_scored_says_why():
 
 
 @pytest.fixture
-def scorer(tmp_path):
-  rng = np.random.default_rng(0)
-  label = np.arange(90) % 3
-  image = rng.uniform(0, 1, (90, 6, 6))
-  image[np.arange(90), label] += 0.3
-  image = np.clip(image, 0, 1)
-  dataset = from_arrays(image[:60], label[:60], image[60:], label[60:])
-
+def scorer(bright_rows, tmp_path):
   def make(**evaluation):
     config = recipe.default('kip')
     evaluation = {**ALONE, **evaluation}
     recipe.update(config, {'ipc': 2, 'evaluation': evaluation})
-    return Scorer(config, prepare(dataset), Cache(tmp_path))
+    return Scorer(config, prepare(bright_rows), Cache(tmp_path))
 
   return make
 
