@@ -70,7 +70,7 @@ def check_even(parameterization: Parameterization) -> None:
   if not parameterization.even:
     raise UserError(
       'parameterization: has not as many images of each class; this method '
-      'compares class by class and needs as many'
+      'compares class by class and needs as many: kip, frepo or mtt do not'
     )
 
 

@@ -11,10 +11,10 @@ from dd_jax.report.noise import statements
 
 HEAD = (
   'run', 'accuracy', 'protocol', 'labels', 'random', 'published', 'method',
-  'data', 'per class', 'runs', 'over learners', 'stored', 'distilled in',
+  'data', 'images', 'runs', 'over learners', 'stored', 'distilled in',
   'beyond accuracy',
 )  # fmt: skip
-NUMBERS = (1, 4, 5, 8, 10, 11, 12)
+NUMBERS = (1, 4, 5, 10, 11, 12)
 """Columns whose content is to the right."""
 
 
@@ -32,7 +32,7 @@ def _cells(entry: Entry) -> Iterator[str | None]:
   yield _published(entry)
   yield formats.title(entry.method or '')
   yield formats.title(entry.data or '')
-  yield formats.count(entry.ipc)
+  yield entry.size
   yield str(entry.score.get('runs') or '')
   yield None if entry.of_learners is None else f'± {entry.of_learners:.1f}'
   yield formats.size(entry.stored_bytes)

@@ -101,7 +101,7 @@ def _chart(
 
 def _heat_maps(found: Sequence[Entry]) -> Iterator[Markup]:
   named = [entry for entry in found if entry.network]
-  plain = lambda e: (str(e.data), e.ipc or 0, e.plain_protocol)
+  plain = lambda e: (str(e.data), e.size, e.plain_protocol)
   for kind, group in _kinds(named, plain):
     if len({entry.network for entry in group}) > 1:
       shown = heat_map.table(_told(kind), group)
@@ -109,8 +109,8 @@ def _heat_maps(found: Sequence[Entry]) -> Iterator[Markup]:
 
 
 def _kinds(
-  found: Sequence[Entry], kind: Callable[[Entry], tuple[str, int, str]]
-) -> Iterator[tuple[tuple[str, int, str], list[Entry]]]:
+  found: Sequence[Entry], kind: Callable[[Entry], tuple[str, str, str]]
+) -> Iterator[tuple[tuple[str, str, str], list[Entry]]]:
   """Scored entries of each kind of which there are two or more."""
   scored = sorted((e for e in found if e.score), key=kind)
   for key, group in itertools.groupby(scored, kind):
@@ -119,9 +119,9 @@ def _kinds(
       yield key, held
 
 
-def _told(kind: tuple[str, int, str]) -> str:
-  data, ipc, protocol = kind
-  return f'{formats.title(data)}, {ipc:,} per class, under {protocol}'
+def _told(kind: tuple[str, str, str]) -> str:
+  data, size, protocol = kind
+  return f'{formats.title(data)}, {size or "unknown size"}, under {protocol}'
 
 
 def _figures(images: Mapping[str, np.ndarray]) -> Iterator[Markup]:

@@ -14,7 +14,7 @@ class Entry(NamedTuple):
     run: where it stands, or '' for the random images beside it.
     method: by which the set was made.
     data: that it was scored on.
-    ipc: images per class.
+    ipc: images per class; None where classes have unequal numbers.
     protocol: how; '' where the set was not scored.
     score: `mean`, `std`, `values`, `runs`, as in result.json; or nothing.
     random: the same of random images beside it.
@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     published: a figure under the same protocol, and where it is from.
     labels: that learners were trained on: 'hard', 'soft', 'teacher'; '' where
       a record does not tell.
+    by_class: images of each class, where they differ.
   """
 
   run: str
@@ -45,11 +46,19 @@ class Entry(NamedTuple):
   of_learners: float | None = None
   published: tuple[float, str] | None = None
   labels: str = ''
+  by_class: tuple[int, ...] = ()
 
   @property
-  def kind(self) -> tuple[str, int, str]:
+  def size(self) -> str:
+    """`10 per class`, or `22 in all`; '' where it is not known."""
+    if self.by_class:
+      return f'{sum(self.by_class):,} in all'
+    return '' if self.ipc is None else f'{self.ipc:,} per class'
+
+  @property
+  def kind(self) -> tuple[str, str, str]:
     """What scores share that can be held against each other."""
-    return str(self.data), self.ipc or 0, self.protocol
+    return str(self.data), self.size, self.protocol
 
   @property
   def plain_protocol(self) -> str:
@@ -87,6 +96,7 @@ def entries(run: str, record: Mapping[str, Any]) -> list[Entry]:
     facts.distilling(record),
     record.get('network', ''),
     labels=record.get('labels', {}).get('kind', ''),
+    by_class=facts.by_class(record),
   )
   others = record.get('other_scores', {})
   return [

@@ -213,14 +213,17 @@ def mapping(value: object) -> Mapping[str, Any]:
 def distilling(result: Mapping[str, Any]) -> float | None:
   """Seconds from the first state to the last outer step, as a user waits.
 
-  Making the state, compiling, the steps and their validations; None where a
-  record has no times.
+  Making the state, compiling, the steps and their validations; of a cell of a
+  suite what its seconds were given for: experts and steps. None where a record
+  has no times.
 
   Args:
     result: as in result.json.
   """
   spent = mapping(result.get('seconds'))
-  phases = ('init', 'compile', 'distil', 'validate')
+  phases: tuple[str, ...] = ('init', 'compile', 'distil', 'validate')
+  if 'seconds_given' in result:
+    phases = ('experts', 'distil')
   found = [formats.number(spent.get(name)) for name in phases]
   known = [seconds for seconds in found if seconds is not None]
   return sum(known) if known else None

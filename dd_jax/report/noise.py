@@ -22,7 +22,7 @@ def statements(found: Sequence[Entry]) -> list[str]:
   return said
 
 
-def _kind(entry: Entry) -> tuple[str, int, str]:
+def _kind(entry: Entry) -> tuple[str, str, str]:
   return entry.kind
 
 

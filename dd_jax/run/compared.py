@@ -14,7 +14,9 @@ from dd_jax.run import ledger, published, seeds
 from dd_jax.run.workdir import ARTIFACT, RESULT
 from dd_jax.types import UserError
 
-_STRANGE = 'not what a run, a suite or `evaluate --output` writes'
+_STRANGE = (
+  'not what a run, a suite or `evaluate --output` writes, nor an artefact'
+)
 
 Record = dict[str, Any]
 
@@ -142,6 +144,7 @@ def _unscored(name: str, held: Artifact) -> Entry:
     None,
     budget.get('stored_bytes', held.data.image.nbytes),
     None,
+    by_class=tuple(meta.get('images_by_class', ())),
   )
 
 

@@ -123,9 +123,13 @@ def _spread(config: Config, names: Sequence[str]) -> list[int]:
 
 def _named(config: Config, names: Sequence[str]) -> list[int]:
   """Those of each class, by its name."""
-  found = dict(_pairs(config))
+  pairs = list(_pairs(config))
+  found = dict(pairs)
   for name in found:
     check_name('counts', name, names)
+  for name, _ in pairs:
+    if [other for other, _ in pairs].count(name) > 1:
+      raise UserError(f'counts: the class {name!r} has more than one number')
   missing = [name for name in names if name not in found]
   if missing:
     raise UserError(f'counts: no number for the class {missing[0]!r}')
@@ -162,10 +166,10 @@ def _holds(factory: Callable[..., Any]) -> bool:
 
 
 def _json(text: str) -> list[tuple[str, Any]]:
-  found = json.loads(text)
-  if not isinstance(found, dict):
+  found = json.loads(text, object_pairs_hook=tuple)  # a name may stand twice
+  if not isinstance(found, tuple):
     raise ValueError
-  return list(found.items())
+  return list(found)
 
 
 def _csv(text: str) -> list[tuple[str, Any]]:

@@ -21,6 +21,7 @@ from dd_jax.run import (
   loading,
   pace,
   parts,
+  recipe,
   stages,
 )
 from dd_jax.run.recipe import Config
@@ -67,10 +68,37 @@ def loaded_of(given: Given, dataset: Dataset | None) -> Loaded:
 def decided_of(given: Given, loaded: Loaded) -> tuple[Given, list[str]]:
   """The run with what its images decide of it, and lines that say so."""
   config = counts.decided(given.config, loaded.dataset.class_names)
+  _check_counts(config, loaded)
   with stages.told(given.writers, 'asking which augmentation images allow'):
     found = invariances.decide(config, loaded.dataset, Cache())
   command = lambda changes: given.command({**found.changes, **changes})
   return given._replace(config=found.config, command=command), found.notes
+
+
+def _check_counts(config: Config, loaded: Loaded) -> None:
+  """Refuses unequal numbers where classes are compared, before anything else.
+
+  Raises:
+    UserError: names the method.
+  """
+  if not counts.by_class(config):
+    return
+  try:
+    parts.build(recipe.changed(config, {'augment': 'none'}), _setting(loaded))
+  except UserError as error:
+    name = config['method']['name']
+    raise UserError(f'--total, --counts with {name}: {error}') from None
+
+
+def _setting(loaded: Loaded) -> parts.Setting:
+  """What objects depend on before images are preprocessed."""
+  dataset, start = loaded.dataset, loaded.start
+  return parts.Setting(
+    dataset.image_shape,
+    dataset.num_classes,
+    start=start.data if start else None,
+    platform=here(),
+  )
 
 
 def check_suits(given: Given, loaded: Loaded) -> None:
@@ -79,12 +107,8 @@ def check_suits(given: Given, loaded: Loaded) -> None:
   Raises:
     UserError: something does not suit these images, or another part.
   """
-  config, dataset = given.config, loaded.dataset
-  parts.check_range(config, loaded.fitted, dataset.name)
-  first = loaded.start.data if loaded.start else None
-  setting = parts.Setting(
-    dataset.image_shape, dataset.num_classes, start=first, platform=here()
-  )
+  config, setting = given.config, _setting(loaded)
+  parts.check_range(config, loaded.fitted, loaded.dataset.name)
   parts.build(config, setting)
   section = config['evaluation']
   for name in (section['protocol'], *section['others']):

@@ -94,15 +94,11 @@ def on_gpu() -> None:
   device = jax.devices()[0].device_kind
   same = {'device': device, 'rehearsal': rehearse, 'jax': versions()['jax']}
   journal = Journal(output / 'rows.jsonl', same)
-  points = [
-    (name, point)
-    for name in _STAGES.value
-    for point in STAGES[name](asked)
-    if not _CASES.value or point.name in _CASES.value
-  ]
+  points = [(name, p) for name in _STAGES.value for p in STAGES[name](asked)]
   for name in _CASES.value:
     check_name('--cases', name, [point.name for _, point in points])
-  later = work(points, asked, journal)
+  chosen = [x for x in points if not _CASES.value or x[1].name in _CASES.value]
+  later = work(chosen, asked, journal)
   print(f'{journal.path}: {later} points are left for another call')
 
 

@@ -140,7 +140,7 @@ def test_an_update_is_the_same_by_either_schedule(tmp_path):
   [
     ('--stages=rigth', '--stages'),
     ('--minutes=-1', '--minutes=-1'),
-    ('--cases=kpi', '--cases'),
+    ('--cases=kpi', r"--cases='kpi': unknown \(did you mean kip"),
     ('--quiet', '--output: missing'),
   ],
 )

@@ -52,6 +52,24 @@ def test_a_set_of_no_run_is_refused(call, tmp_path):
   )
 
 
+def test_values_that_no_network_has_are_refused_at_once(
+  call, small_npz, tmp_path
+):
+  data = f'--dataset={small_npz()}'
+  scored = ('protocol=krr-ntk', 'baselines=', 'others=', 'whole=no')
+  made = ('--method=random', '--ipc=1', '--workdir=r', data)
+  call(*made, *(f'--config.evaluation.{field}' for field in scored))
+  flags = ('--artifact=r/distilled.npz', data, '--quiet')
+  for flag, words in (
+    ('--norms=foo', "--norms=foo: network.norm='foo': unknown; allowed are"),
+    ('--widths=', '--widths: empty; name at least one'),
+    ('--widths=x', '--widths=x: '),
+  ):
+    got = call(*flags, flag, command='rank')
+    assert got.status == 2 and words in got.error, got
+    assert not got.out
+
+
 def line(own, random, whole):
   seconds = {'set': 1.0, 'whole': 10.0}
   return {'set': own, 'random': random, 'whole': whole, 'seconds': seconds}

@@ -71,6 +71,26 @@ def test_only_scores_of_one_kind_meet():
   assert 'within the noise' in near[0]
 
 
+def test_sets_of_unequal_classes_meet_those_of_their_size():
+  uneven = {'images_per_class': None, 'images_by_class': [3, 2]}
+  others = {'images_per_class': None, 'images_by_class': [4, 4]}
+  found = entries(
+    a=record(90.0, **uneven), b=record(80.0, **uneven), c=record(85.0, **others)
+  )
+  said = noise.statements(found)
+  assert len(said) == 2 and not any('c' in s.split() for s in said)
+  assert {entry.size for entry in found} == {'5 in all', '8 in all'}
+
+
+def test_of_a_suite_the_seconds_are_those_that_were_given():
+  spent = {'init': 9.0, 'compile': 8.0, 'experts': 2.0, 'distil': 3.0}
+  [run, cell] = (
+    of_record('r', record(90.0, seconds=spent, **more))[0].seconds
+    for more in ({}, {'seconds_given': 5.0})
+  )
+  assert (run, cell) == (20.0, 5.0)
+
+
 def test_the_table_in_every_form():
   found = entries(a=record(90.0), b=record(80.0, method='<b>', seed=1))
   plain = comparison.text(found).splitlines()

@@ -57,6 +57,10 @@ WRONG = {
   'no class': ({'counts': ('dog=1',)}, "counts='dog': unknown"),
   'missing': ({'counts': ('cat=1',)}, "no number for the class 'a, b'"),
   'none': ({'counts': ('cat=0',)}, "counts='cat=0': must be NAME=NUMBER"),
+  'two numbers': (
+    {'counts': ('cat=1', 'a, b=2', 'x=y=1', 'cat=3')},
+    "counts: the class 'cat' has more than one number",
+  ),
   'no name': ({'counts': ('3',)}, "counts='3': must be NAME=NUMBER"),
 }
 
@@ -103,7 +107,7 @@ def test_a_run_of_unequal_classes(tmp_path):
 
 
 def test_what_compares_classes_refuses_before_it_starts():
-  with pytest.raises(UserError, match='needs as many'):
+  with pytest.raises(UserError, match=r'--total.* with dm: .*needs as many'):
     pipeline.run(config('dm', total=7), dataset=toy())
 
 

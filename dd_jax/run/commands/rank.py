@@ -29,6 +29,7 @@ from dd_jax.run import (
   invariances,
   ledger,
   loading,
+  parts,
   ranking,
   recipe,
   settings,
@@ -112,6 +113,7 @@ def rank(fields: dict[str, str]) -> None:
   }
   lines = _known(json.loads(json.dumps(about)))
   prepared = _prepared(held, config)
+  _check(choices, prepared.dataset.image_shape)
   for i, network in enumerate(networks, 1):
     name = label(network)
     if name not in lines:
@@ -125,7 +127,27 @@ def rank(fields: dict[str, str]) -> None:
 
 
 def _values(flag: flags.FlagHolder) -> list[Any]:
+  if not flag.value:
+    raise UserError(f'--{flag.name}: empty; name at least one')
   return [int(v) if v.isdecimal() else v for v in flag.value]
+
+
+def _check(choices: dict[str, list[Any]], shape: tuple[int, int, int]) -> None:
+  """Refuses a value that no ConvNet has, before the first is trained.
+
+  Raises:
+    UserError: names the flag.
+  """
+  setting = parts.Setting(shape, 2)
+  # A depth that these images have not is left out later, and said.
+  wanted = [(k, v) for k, vs in choices.items() if k != 'depth' for v in vs]
+  for name, value in wanted:
+    one = {'name': 'convnet', 'depth': 1, name: value}
+    try:
+      made = recipe.changed(recipe.default(), {'network': one})
+      parts.build_network(made['network'], setting)
+    except UserError as error:
+      raise UserError(f'--{_GRID[name].name}={value}: {error}') from None
 
 
 def _configuration(held: Artifact, fields: dict[str, str]) -> Config:
