@@ -1,5 +1,6 @@
 """How many images of each class a run makes: `ipc`, `total` or `counts`."""
 
+import collections
 import csv
 import inspect
 import json
@@ -124,11 +125,11 @@ def _spread(config: Config, names: Sequence[str]) -> list[int]:
 def _named(config: Config, names: Sequence[str]) -> list[int]:
   """Those of each class, by its name."""
   pairs = list(_pairs(config))
-  found = dict(pairs)
+  found, times = dict(pairs), collections.Counter(name for name, _ in pairs)
   for name in found:
     check_name('counts', name, names)
-  for name, _ in pairs:
-    if [other for other, _ in pairs].count(name) > 1:
+  for name in found:
+    if times[name] > 1:
       raise UserError(f'counts: the class {name!r} has more than one number')
   missing = [name for name in names if name not in found]
   if missing:
